@@ -1,0 +1,204 @@
+"""Laws of the container, and hostile bytes."""
+
+import zlib
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlaezip import container
+from vlaezip.container import (
+    ALPHA_MODES,
+    CRC,
+    LAST,
+    MAX_HEADER,
+    MAX_PIXELS,
+    MAX_SIDE,
+    MODELLED_MODES,
+    MODES,
+    ChunkType,
+    Container,
+    Header,
+    Kind,
+    info,
+    read,
+    read_header,
+    read_varint,
+    write,
+    write_header,
+    write_varint,
+)  # fmt: skip
+from vlaezip.errors import CorruptFile, FileError, UnsupportedVersion
+
+bytes_ = st.binary(max_size=300)
+sizes = st.tuples(st.integers(1, MAX_SIDE), st.integers(1, MAX_SIDE)).map(
+    lambda s: (s[0], min(s[1], MAX_PIXELS // s[0]))
+)
+
+
+@st.composite
+def headers(draw):
+    kind = draw(st.sampled_from(Kind))
+    if kind == Kind.STORED:
+        return Header(kind, draw(st.sampled_from(MODES)), *draw(sizes))
+    tile, lanes = 1 << draw(st.integers(6, 13)), 1 << draw(st.integers(0, 12))
+    modelled = (kind, draw(st.sampled_from(MODELLED_MODES)), *draw(sizes), draw(st.binary(min_size=4, max_size=4)))
+    byte, seed = st.integers(0, 255), st.integers(0, 2**32 - 1)
+    lossy = (draw(byte), draw(byte), draw(seed)) if kind == Kind.LOSSY else ()
+    return Header(*modelled, tile, lanes, *lossy)
+
+
+@st.composite
+def containers(draw):
+    header = draw(headers())
+    alpha = draw(bytes_) if header.kind != Kind.STORED and header.mode in ALPHA_MODES else None
+    return Container(header, draw(bytes_), alpha, *(draw(st.none() | bytes_) for _ in range(3)))
+
+
+HEADER = Header(Kind.STORED, "RGB", 3, 2)
+EXAMPLE = Container(HEADER, b"data", icc=b"colours", xmp=b"<xmp/>")
+
+
+@given(containers())
+def test_read_inverts_write(c):
+    assert read(write(c)) == c
+
+
+@given(headers(), st.binary(max_size=9))
+def test_read_header_inverts_write_header(header, rest):
+    blob = write_header(header)
+    assert read_header(blob + rest) == (header, len(blob))
+    assert len(blob) <= MAX_HEADER
+
+
+@given(st.integers(0, 2**35 - 1), st.binary(max_size=3))
+def test_read_varint_inverts_write_varint(value, rest):
+    blob = write_varint(value)
+    assert read_varint(blob + rest, 0, "number") == (value, len(blob))
+
+
+def test_header_of_a_small_picture_has_at_most_16_bytes():
+    assert len(write_header(Header(Kind.LOSSY, "RGB", 100, 100, b"abcd", 1024, 4096, 5, 64, 0))) <= 16
+    assert len(write_header(Header(Kind.LOSSLESS, "RGBA", 2000, 2000, b"abcd", 1024))) <= 16
+
+
+@given(st.binary(max_size=64))
+def test_garbage_raises_only_our_errors(blob):
+    for data in (blob, b"VLZ\x01" + blob):
+        with suppress(FileError):
+            read(data)
+        with suppress(FileError):
+            read_header(data)
+
+
+@given(containers(), st.data())
+def test_a_changed_byte_is_found_out(c, data):
+    blob = bytearray(write(c))
+    blob[data.draw(st.integers(0, len(blob) - 1))] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(FileError):
+        read(bytes(blob))
+
+
+@given(containers(), st.data())
+def test_a_shorter_or_longer_file_is_found_out(c, data):
+    blob = write(c)
+    with pytest.raises(FileError):
+        read(blob[: data.draw(st.integers(0, len(blob) - 1))])
+    with pytest.raises(CorruptFile, match="follow the last chunk"):
+        read(blob + b"\0")
+
+
+@given(containers())
+def test_info_sees_every_byte_but_the_frame(c):
+    blob = write(c)
+    told = info(blob)
+    assert told.header == c.header
+    assert told.bytes == len(blob)
+    assert told.sizes["DATA"] == len(c.data)
+    frames = sum(1 + len(write_varint(size)) + CRC.size for size in told.sizes.values())
+    assert sum(told.sizes.values()) + frames + len(write_header(c.header)) == len(blob)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": 3},
+        {"mode": "CMYK"},
+        {"mode": "P"},
+        {"width": 0},
+        {"height": MAX_SIDE + 1},
+        {"width": 10_001, "height": 10_000},
+        {"model": b"abc"},
+        {"tile": 100},
+        {"tile": 32},
+        {"lanes": 8192},
+        {"quality": 256},
+        {"temperature": -1},
+        {"seed": 2**32},
+        {"kind": Kind.LOSSLESS},
+        {"kind": Kind.STORED},
+    ],
+)
+def test_an_invalid_header_cannot_exist(fields):
+    good = {
+        "kind": Kind.LOSSY, "mode": "RGB", "width": 8, "height": 8, "model": b"abcd", "tile": 64, "lanes": 1,
+        "quality": 3, "temperature": 64, "seed": 7,
+    }  # fmt: skip
+    Header(**good)
+    with pytest.raises(CorruptFile):
+        Header(**good | fields)
+
+
+def test_alpha_belongs_to_modes_with_alpha():
+    with pytest.raises(CorruptFile, match="with alpha"):
+        Container(HEADER, b"", alpha=b"\xff")
+    with pytest.raises(CorruptFile, match="without alpha"):
+        Container(Header(Kind.LOSSLESS, "RGBA", 1, 1, b"abcd", 64), b"")
+
+
+def test_another_version_is_named():
+    blob = bytearray(write(EXAMPLE))
+    blob[3] = 2
+    with pytest.raises(UnsupportedVersion, match="version 2"):
+        read(bytes(blob))
+
+
+def test_a_varint_has_one_spelling():
+    for blob, message in ((b"\x81\x00", "fewer"), (b"\x80" * 6, "longer"), (b"\x80", "left")):
+        with pytest.raises(CorruptFile, match=message):
+            read_varint(blob, 0, "width")
+
+
+def chunk(tag, payload, head):
+    start = bytes([tag]) + write_varint(len(payload))
+    return start + payload + CRC.pack(zlib.crc32(payload, zlib.crc32(start, zlib.crc32(head))))
+
+
+@pytest.mark.parametrize("tags", [[2 | LAST], [1, 1 | LAST], [1, 4, 3 | LAST], [1, 6 | LAST], [1], [0, 1 | LAST], []])
+def test_chunks_out_of_order_are_refused(tags):
+    head = write_header(HEADER)
+    with pytest.raises(CorruptFile):
+        read(head + b"".join(chunk(tag, zlib.compress(b""), head) for tag in tags))
+
+
+def test_metadata_that_inflates_without_end_is_refused():
+    head = write_header(HEADER)
+    deflate = zlib.compressobj(9)
+    million = bytes(2**20)
+    bomb = b"".join(deflate.compress(million) for _ in range(65)) + deflate.flush()
+    with pytest.raises(CorruptFile, match="more than"):
+        read(head + chunk(ChunkType.DATA, b"", head) + chunk(ChunkType.ICC | LAST, bomb, head))
+
+
+@pytest.mark.parametrize("packed", [b"", b"nonsense", zlib.compress(b"icc")[:-1], zlib.compress(b"icc") + b"x"])
+def test_metadata_is_one_whole_stream(packed):
+    head = write_header(HEADER)
+    with pytest.raises(CorruptFile):
+        read(head + chunk(ChunkType.DATA, b"", head) + chunk(ChunkType.ICC | LAST, packed, head))
+
+
+def test_too_much_metadata_is_not_written(monkeypatch):
+    monkeypatch.setattr(container, "MAX_METADATA", 6)
+    with pytest.raises(FileError, match="7 bytes"):
+        write(EXAMPLE)

@@ -1,0 +1,161 @@
+"""Blocks of pixels to ANS words and back: the bits-back chain, the rounded z, dreams.
+
+x is int32 [B, H, W, 3] of one shape and any size; z covers it in whole strides, the edge replicated.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlaezip import local_ar
+from vlaezip.coding import ans
+from vlaezip.coding.ans import Message
+from vlaezip.coding.codecs import Codec, bits_back, latent_first
+from vlaezip.coding.logistic import Grid, Ints, Mixture, intervals, quantiles
+from vlaezip.coding.tables import PRECISION, TEMPERATURE
+from vlaezip.errors import CorruptFile
+from vlaezip.tiles import Tile, split
+from vlaezip.vlae import Posterior, Shape, Vlae
+
+FIRST_LEVEL = 0  # rounding of a block that gets no refund
+TRIM = 1 << (PRECISION - 7)  # a dream draws from the middle 126/128 of each mixture: no stray can leave
+
+
+def whole_strides(x: Ints, stride: int) -> Ints:
+    """Replicate the last row and column up to a multiple of the stride."""
+    _, h, w, _ = x.shape
+    return np.pad(x, ((0, 0), (0, -h % stride), (0, -w % stride), (0, 0)), mode="edge")
+
+
+def latent_shape(shape: Shape, stride: int) -> Shape:
+    """Shape of z for pictures of a shape."""
+    return shape[0], -(-shape[1] // stride), -(-shape[2] // stride)
+
+
+def posterior(model: Vlae, x: Ints) -> Posterior:
+    """q(z|x) of pictures of any size."""
+    return model.posterior(whole_strides(x, model.config.stride))
+
+
+def first_latent(model: Vlae, x: Ints) -> Ints:
+    """z of a block that gets no refund: the posterior's mean, rounded."""
+    return posterior(model, x).round(model.steps(FIRST_LEVEL))
+
+
+def posterior_codec(model: Vlae, q: Posterior) -> Codec:
+    """z under q(z|x), on the fine grid."""
+    shape, steps = q.mean.shape, model.steps(None)
+    mix = q.mixture()
+    grid = steps.grid(q.mean.size // shape[3], tuple(range(shape[3])))
+
+    def push(message: Message, z: Any) -> Message:
+        starts, freqs = intervals(mix, grid, z.reshape(-1))
+        return ans.push(message, starts, freqs, np.array([0, z.size]))
+
+    def pop(message: Message) -> tuple[Message, Any]:
+        message, z = ans.pop(message, mix, grid)
+        return message, z.reshape(shape)
+
+    return Codec(push, pop)
+
+
+def prior_codec(model: Vlae, shape: Shape, level: int | None) -> Codec:
+    """z under p(z): on the fine grid, or in the cells of a rounding level."""
+    return local_ar.codec(model.prior, model.prior_scene(latent_shape(shape, model.config.stride), level))
+
+
+def pixel_codec(model: Vlae, shape: Shape, grey: bool) -> Callable[[Any], Codec]:
+    """x under p(x|z)."""
+    return lambda z: local_ar.codec(model.pixel, model.pixel_scene(z, shape, grey))
+
+
+def block_codec(model: Vlae, shape: Shape, grey: bool, chained: bool) -> Codec:
+    """A block of pictures, through bits-back or, where the stack holds nothing yet, with a rounded z."""
+
+    pixels = pixel_codec(model, shape, grey)
+    if chained:
+        return bits_back(prior_codec(model, shape, None), pixels, lambda x: posterior_codec(model, posterior(model, x)))
+    return latent_first(prior_codec(model, shape, FIRST_LEVEL), pixels, lambda x: first_latent(model, x))
+
+
+def push_blocks(model: Vlae, message: Message, blocks: Iterable[Ints], grey: bool, refund: bool) -> Message:
+    """Push blocks on one stack; with refund all but the first give q's bits back. CorruptFile: too few to take."""
+    for number, x in enumerate(blocks):
+        b, h, w, _ = x.shape
+        message = block_codec(model, (b, h, w), grey, refund and number > 0).push(message, x)
+    return message
+
+
+def pop_blocks(model: Vlae, message: Message, shapes: list[Shape], grey: bool, refund: bool) -> Iterator[Ints]:
+    """Inverse of push_blocks: blocks of known shapes, the last first. Raises CorruptFile."""
+    for number, shape in reversed(list(enumerate(shapes))):
+        message, x = block_codec(model, shape, grey, refund and number > 0).pop(message)
+        yield x
+    finish(message)
+
+
+def finish(message: Message) -> None:
+    """Raise CorruptFile unless all has been popped."""
+    if not ans.is_empty(message):
+        raise CorruptFile("data is left over after the picture")
+
+
+def halo(model: Vlae) -> int:
+    """Positions of z that the nets see to each side of one."""
+    return 1 + model.config.blocks + (model.config.blocks + 1) // 2
+
+
+def cuts(model: Vlae, height: int, width: int, side: int) -> Iterator[tuple[Tile, Tile]]:
+    """Tiles of z of a [height, width] grid, each with what surrounds it, so that tiles leave no seams."""
+    reach = halo(model)
+    for tile in split(height, width, max(side // model.config.stride, 1)):
+        top, left = max(tile.top - reach, 0), max(tile.left - reach, 0)
+        bottom = min(tile.top + tile.height + reach, height)
+        right = min(tile.left + tile.width + reach, width)
+        yield tile, Tile(top, left, bottom - top, right - left)
+
+
+def rounded_latent(model: Vlae, pixels: NDArray[np.uint8], level: int, side: int) -> Ints:
+    """z of a whole picture [H, W, 3] at a rounding level: [1, h, w, Z]. Memory is bounded by the tiles' side."""
+    s = model.config.stride
+    _, h, w = latent_shape((1, *pixels.shape[:2]), s)
+    z = np.empty((1, h, w, model.config.latent), np.int32)
+    for tile, around in cuts(model, h, w, side):
+        x = pixels[around.top * s : (around.top + around.height) * s, around.left * s : (around.left + around.width) * s]
+        part = posterior(model, x[None].astype(np.int32)).round(model.steps(level))
+        z[:, tile.top :, tile.left :][:, : tile.height, : tile.width] = inner(part, tile, around)
+    return z
+
+
+def inner(values: Any, tile: Tile, around: Tile, scale: int = 1) -> Any:
+    """What of `around` belongs to the tile. values [B, h * scale, w * scale, C]."""
+    top, left = (tile.top - around.top) * scale, (tile.left - around.left) * scale
+    return values[:, top : top + tile.height * scale, left : left + tile.width * scale]
+
+
+def previews(model: Vlae, z: Ints, side: int) -> Iterator[tuple[Tile, Ints, NDArray[np.int16]]]:
+    """The preview and features of a whole z, in tiles of z: int32 [1, h, w, 3] and int16 [1, h, w, F] in pixels."""
+    for tile, around in cuts(model, *z.shape[1:3], side):
+        part = z[:, around.top : around.top + around.height, around.left : around.left + around.width]
+        preview, features = (inner(v, tile, around, model.config.stride) for v in model.preview(part))
+        yield tile, preview, features
+
+
+def dream(
+    model: Vlae, preview: Ints, features: NDArray[np.int16], shape: Shape, grey: bool, temperature: int, key: tuple[int, int]
+) -> Ints:
+    """A sample of p(x|z): the pixel decoder on random bits (DESIGN section 7). temperature in 1/64; key: seed, tile.
+
+    Bits come from Philox (Salmon et al. 2011), in the order of the wavefront: the same everywhere.
+    """
+    random = np.random.Philox(key=np.array(key, np.uint64))
+    span = np.uint64((1 << PRECISION) - 2 * TRIM)
+
+    def draw(mix: Mixture, grid: Grid) -> Ints:
+        bits = random.random_raw(len(grid.step)) >> np.uint64(32)
+        return quantiles(mix, grid, (TRIM + ((bits * span) >> np.uint64(32))).astype(np.uint32))
+
+    scene = model.scene_of(preview, features, shape, grey, int(TEMPERATURE[temperature]))
+    return local_ar.decode(model.pixel, scene, draw)

@@ -1,0 +1,117 @@
+"""rANS with 64-bit heads on one shared stack of 32-bit words (Duda 2013; interleaved as in Giesen 2014).
+
+A message is a value: nothing here changes one. Symbol i of a vector is coded by lane i mod L. Heads stay in
+[2**31, 2**63). A stack that runs dry is a corrupt file, never random data.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from vlaezip.coding.logistic import Grid, Ints, Mixture, search
+from vlaezip.coding.tables import PRECISION
+from vlaezip.errors import CorruptFile
+
+HEAD_LOW = 1 << 31
+MASK = np.uint64((1 << PRECISION) - 1)
+SHIFT = np.uint64(PRECISION)
+WORD = np.uint64(32)
+WORD_MASK = np.uint64(0xFFFFFFFF)
+ROOM = np.uint64(63 - PRECISION)
+LOW = np.uint64(HEAD_LOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """heads: uint64 [L]. words: uint32 [n], the top of the stack last."""
+
+    heads: NDArray[np.uint64]
+    words: NDArray[np.uint32]
+
+    @property
+    def bits(self) -> int:
+        """Size when written."""
+        return 64 * len(self.heads) + 32 * len(self.words)
+
+
+def empty(lanes: int) -> Message:
+    """A message that holds nothing."""
+    return Message(np.full(lanes, HEAD_LOW, np.uint64), np.zeros(0, np.uint32))
+
+
+def is_empty(message: Message) -> bool:
+    """Whether all that was pushed has been popped."""
+    return len(message.words) == 0 and bool((message.heads == HEAD_LOW).all())
+
+
+def write(message: Message) -> bytes:
+    """Heads, then words from the bottom of the stack; little-endian."""
+    return message.heads.astype("<u8").tobytes() + message.words.astype("<u4").tobytes()
+
+
+def read(data: bytes, lanes: int) -> Message:
+    """Inverse of write. Raises CorruptFile."""
+    if len(data) < 8 * lanes or len(data) % 4:
+        raise CorruptFile(f"{lanes} lanes need {8 * lanes} bytes and whole words, the data has {len(data)}")
+    heads = np.frombuffer(data, "<u8", lanes).astype(np.uint64)
+    if ((heads < HEAD_LOW) | (heads >= 1 << 63)).any():
+        raise CorruptFile("the head of a lane is outside 2**31 .. 2**63")
+    return Message(heads, np.frombuffer(data, "<u4", offset=8 * lanes).astype(np.uint32))
+
+
+@numba.njit(cache=True, nogil=True)
+def push_kernel(heads: Any, words: Any, starts: Any, freqs: Any, bounds: Any) -> int:
+    """Push vectors, the last first; each ends where the next begins. -> number of words written."""
+    count, lanes = 0, len(heads)
+    for v in range(len(bounds) - 2, -1, -1):
+        for i in range(bounds[v + 1] - 1, bounds[v] - 1, -1):
+            lane = (i - bounds[v]) % lanes
+            head, freq = heads[lane], np.uint64(freqs[i])
+            if head >= (freq << ROOM):
+                words[count] = np.uint32(head & WORD_MASK)
+                count += 1
+                head >>= WORD
+            heads[lane] = ((head // freq) << SHIFT) + head % freq + np.uint64(starts[i])
+    return count
+
+
+def push(message: Message, starts: NDArray[np.uint32], freqs: NDArray[np.uint32], bounds: NDArray[np.int64]) -> Message:
+    """Push symbols given as intervals of 2**-22: vectors [bounds[v], bounds[v + 1]), so that pop meets them in order.
+
+    The law: popping the same vectors, first to last, gives the symbols and the message back.
+    """
+    heads, words = message.heads.copy(), np.empty(len(starts), np.uint32)
+    count = push_kernel(heads, words, starts, freqs, bounds)
+    return Message(heads, np.concatenate([message.words, words[:count]]))
+
+
+@numba.njit(cache=True, nogil=True)
+def pop_kernel(heads: Any, words: Any, weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, symbols: Any) -> int:
+    """Pop one vector. -> number of words left, or -1 if the stack ran dry."""
+    left, lanes = len(words), len(heads)
+    for i in range(len(symbols)):
+        lane = i % lanes
+        head = heads[lane]
+        target = np.int64(head & MASK)
+        symbol, start, end = search(weights[i], means[i], scales[i], step[i], low[i], count[i], target)
+        head = np.uint64(end - start) * (head >> SHIFT) + np.uint64(target - start)
+        if head < LOW:
+            if left == 0:
+                return -1
+            left -= 1
+            head = (head << WORD) | np.uint64(words[left])
+        heads[lane] = head
+        symbols[i] = symbol
+    return left
+
+
+def pop(message: Message, mix: Mixture, grid: Grid) -> tuple[Message, Ints]:
+    """Pop one vector of N symbols. Raises CorruptFile when the stack runs dry."""
+    heads, symbols = message.heads.copy(), np.empty(len(grid.step), np.int32)
+    left = pop_kernel(heads, message.words, *mix, *grid, symbols)
+    if left < 0:
+        raise CorruptFile("the data ends before the picture does")
+    return Message(heads, message.words[:left]), symbols

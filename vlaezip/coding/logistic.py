@@ -1,0 +1,190 @@
+"""The discretised logistic mixture in integers: the one distribution for pixels, prior and posterior.
+
+Symbols are integers k in [low, low + count). Symbol k owns [16 D k - 8 D, 16 D k + 8 D) on a line in 1/16 of
+the fine grid, D its rounding step; what lies beyond the ends belongs to them. Mixtures of logistics follow
+PixelCNN++ (Salimans et al. 2017, eq. 2). Two symbols with one logistic are a Bernoulli variable.
+"""
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from vlaezip.coding.tables import (
+    INVERSE,
+    INVERSE_BITS,
+    LOG_SIZE,
+    PRECISION,
+    SCALE_COUNT,
+    SCALE_ZERO,
+    SCALES_PER_NAT,
+    SIGMOID,
+    SIGMOID_BITS,
+    SIGMOID_HALF,
+    SIZE_BITS,
+    SIZE_OF,
+    WEIGHT,
+    WEIGHT_BITS,
+)
+
+Ints = NDArray[np.int32]
+TOTAL = 1 << PRECISION
+MEAN_LIMIT = 1 << 20
+MEAN_BITS = 6  # a net's mean is in 1/64 of S / 16
+LOG_LOW, LOG_HIGH = -5 * SCALES_PER_NAT, 7 * SCALES_PER_NAT  # of a net's log-scales
+ACC_BITS = WEIGHT_BITS + SIGMOID_BITS
+LOGIT_CUT = len(WEIGHT)
+
+
+class Mixture(NamedTuple):
+    """N mixtures of K logistics. weights [N, K] sum to 2**12; means [N, K] in 1/16; scales [N, K] table indices."""
+
+    weights: Ints
+    means: Ints
+    scales: Ints
+
+
+class Grid(NamedTuple):
+    """The symbols of N mixtures: rounding step D, first symbol, number of symbols; each int32 [N]."""
+
+    step: Ints
+    low: Ints
+    count: Ints
+
+
+def uniform_grid(size: int, step: int, low: int, count: int) -> Grid:
+    """The same symbols for all."""
+    return Grid(*(np.full(size, v, np.int32) for v in (step, low, count)))
+
+
+@numba.njit(cache=True, nogil=True)
+def mixture_kernel(outputs: Any, base: Any, size: Any, warmth: int, weights: Any, means: Any, scales: Any) -> None:
+    """mixture(), into its three results."""
+    k_count = outputs.shape[2]
+    for i in range(outputs.shape[0]):
+        top = outputs[i, 0, 0]
+        for k in range(1, k_count):
+            top = max(top, outputs[i, 0, k])
+        total = 0
+        for k in range(k_count):
+            below = np.int64(top - outputs[i, 0, k])
+            weights[i, k] = WEIGHT[below] if below < LOGIT_CUT else 0
+            total += weights[i, k]
+        rest, best = 1 << WEIGHT_BITS, 0
+        for k in range(k_count):
+            if weights[i, k] > weights[i, best]:
+                best = k
+        for k in range(k_count):
+            weights[i, k] = (np.int64(weights[i, k]) << WEIGHT_BITS) // total
+            rest -= weights[i, k]
+        weights[i, best] += rest
+        unit, bias = SIZE_OF[size[i]], LOG_SIZE[size[i]] + SCALE_ZERO + warmth
+        for k in range(k_count):
+            mean = 16 * np.int64(base[i]) + ((np.int64(outputs[i, 1, k]) * unit) >> (SIZE_BITS + MEAN_BITS))
+            means[i, k] = min(max(mean, -MEAN_LIMIT), MEAN_LIMIT)
+            log_scale = min(max(np.int64(outputs[i, 2, k]), LOG_LOW), LOG_HIGH)
+            scales[i, k] = min(max(log_scale + bias, 0), SCALE_COUNT - 1)
+
+
+def mixture(outputs: NDArray[np.float32], base: NDArray[Any], size: NDArray[np.int64], warmth: int = 0) -> Mixture:
+    """Read what a net says. outputs [N, 3, K]: logits in 1/64 nat, means in S/1024, log-scales in 1/16 nat.
+
+    Means are relative to base [N], sizes to S = 2**(size / 4) / 16 [N]. warmth, in 1/16 nat, widens all.
+    """
+    shape = (len(outputs), outputs.shape[2])
+    result = Mixture(*(np.empty(shape, np.int32) for _ in range(3)))
+    mixture_kernel(outputs, base, size, warmth, *result)
+    return result
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def cumulative(weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, k: Any) -> Any:
+    """Mass below symbol k in units of 2**-22. Strictly increasing: a symbol has at least one unit."""
+    if k <= low:
+        return np.int64(0)
+    if k >= low + count:
+        return np.int64(TOTAL)
+    edge = 8 * np.int64(step) * (2 * np.int64(k) - 1)
+    acc = np.int64(0)
+    for c in range(weights.shape[0]):
+        t = ((edge - means[c]) * INVERSE[scales[c]]) >> INVERSE_BITS
+        t = min(max(t, -SIGMOID_HALF), SIGMOID_HALF - 1)
+        acc += weights[c] * SIGMOID[t + SIGMOID_HALF]
+    return ((acc * (TOTAL - count)) >> ACC_BITS) + (k - low)
+
+
+@numba.njit(cache=True, nogil=True)
+def interval_kernel(weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, symbols: Any, starts: Any, freqs: Any) -> None:
+    """intervals(), into its two results."""
+    for i in range(len(symbols)):
+        start = cumulative(weights[i], means[i], scales[i], step[i], low[i], count[i], symbols[i])
+        end = cumulative(weights[i], means[i], scales[i], step[i], low[i], count[i], symbols[i] + 1)
+        starts[i], freqs[i] = start, end - start
+
+
+def intervals(mix: Mixture, grid: Grid, symbols: Ints) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Start and frequency of each symbol, in units of 2**-22. Symbols must lie on the grid."""
+    starts, freqs = (np.empty(len(symbols), np.uint32) for _ in range(2))
+    interval_kernel(*mix, *grid, symbols, starts, freqs)
+    return starts, freqs
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def search(weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, target: Any) -> tuple[Any, Any, Any]:
+    """The symbol whose interval holds target, with the interval's start and end."""
+    first, last = np.int64(low), np.int64(low) + count
+    start, end = np.int64(0), np.int64(TOTAL)
+    # Begin near the heaviest mean and widen, then halve: a narrow mixture takes three looks instead of eight.
+    best = 0
+    for c in range(1, weights.shape[0]):
+        if weights[c] > weights[best]:
+            best = c
+    unit = 16 * np.int64(step)
+    guess = min(max((means[best] + unit // 2) // unit, first), last - 1)
+    width = max((np.int64(24 << INVERSE_BITS) // INVERSE[scales[best]]) * 16 // unit, 1)
+    value = cumulative(weights, means, scales, step, low, count, guess)
+    if value <= target:
+        first, start = guess, value
+        probe = guess + width
+        while probe < last:
+            value = cumulative(weights, means, scales, step, low, count, probe)
+            if value > target:
+                last, end = probe, value
+                break
+            first, start = probe, value
+            width *= 2
+            probe += width
+    else:
+        last, end = guess, value
+        probe = guess - width
+        while probe > first:
+            value = cumulative(weights, means, scales, step, low, count, probe)
+            if value <= target:
+                first, start = probe, value
+                break
+            last, end = probe, value
+            width *= 2
+            probe -= width
+    while last - first > 1:
+        middle = (first + last) >> 1
+        value = cumulative(weights, means, scales, step, low, count, middle)
+        if value <= target:
+            first, start = middle, value
+        else:
+            last, end = middle, value
+    return first, start, end
+
+
+@numba.njit(cache=True, nogil=True)
+def quantile_kernel(weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, targets: Any, symbols: Any) -> None:
+    """quantiles(), into its result."""
+    for i in range(len(targets)):
+        symbols[i] = search(weights[i], means[i], scales[i], step[i], low[i], count[i], np.int64(targets[i]))[0]
+
+
+def quantiles(mix: Mixture, grid: Grid, targets: NDArray[np.uint32]) -> Ints:
+    """The symbols whose intervals hold the targets [N], each below 2**22: the inverse of the CDF."""
+    symbols = np.empty(len(targets), np.int32)
+    quantile_kernel(*mix, *grid, targets, symbols)
+    return symbols

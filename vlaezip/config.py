@@ -1,0 +1,99 @@
+"""Sizes of the model. Every net, float or integer, takes all of its sizes from here."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+ACTIVATION_BITS = 7  # one step of an activation is 2**-7
+ACTIVATION_MAX = 2047  # after a ReLU: [0, 2047]
+STREAM_MAX = 1023  # the signed residual stream of the convolutions: [-1024, 1023]
+LATENT_BITS = 5  # one step of the fine grid of z is 2**-5
+LATENT_MAX = 1023  # z lies in [-1023, 1023], in steps of the fine grid
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Causal neighbourhood under the wavefront rule (DESIGN section 5).
+
+    Offsets (-dy, dx) with dx <= 2 * dy - 1, and (0, dx) with dx < 0: what pixel (i, j) sees has a smaller
+    j + 2 * i, so all pixels of one j + 2 * i are decoded together.
+    """
+
+    up: int
+    left: int
+    right: int
+
+    @property
+    def offsets(self) -> tuple[tuple[int, int], ...]:
+        """(dy, dx) of each position, row by row from the top."""
+        above = [
+            (-dy, dx) for dy in range(self.up, 0, -1) for dx in range(1 - self.left, min(2 * dy - 1, self.right) + 1)
+        ]
+        return tuple(above + [(0, dx) for dx in range(-self.left, 0)])
+
+
+@dataclass(frozen=True, slots=True)
+class LocalConfig:
+    """A local autoregressive model: a window, an MLP on it, and mixtures for its channels.
+
+    reference: what values are seen relative to. "median": the median edge detector, and contrast is normalised
+    by local activity. "preview": the preview at each place. "zero": nothing.
+    groups: number of channels coded together, in the order of coding; later groups see earlier ones.
+    extra: inputs beside the window (features, preview neighbourhood, level), already integers.
+    """
+
+    channels: int
+    window: Window
+    hidden: int
+    depth: int
+    head: int
+    mixtures: int
+    groups: tuple[int, ...]
+    reference: str
+    extra: int
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Channels in the order of coding: green first for pixels."""
+        return tuple(range(self.channels)) if self.reference == "zero" else (1, 0, 2)
+
+    @property
+    def relative(self) -> bool:
+        """Whether later channels' means are relative to the first channel's surprise."""
+        return self.reference != "zero"
+
+
+@dataclass(frozen=True, slots=True)
+class VlaeConfig:
+    """A whole VLAE: posterior, prior, preview and pixels.
+
+    unshuffle: pixels of a side folded into channels before the first layer; z has half that resolution.
+    latent: channels of z. features: maps c(z) that the pixel model sees. levels: rounding steps of z, coarse to fine.
+    """
+
+    unshuffle: int
+    width: int
+    blocks: int
+    latent: int
+    features: int
+    levels: int
+    prior: LocalConfig
+    pixel: LocalConfig
+
+    @property
+    def stride(self) -> int:
+        """Pixels of a side to one position of z."""
+        return 2 * self.unshuffle
+
+
+def to_json(config: VlaeConfig) -> dict[str, Any]:
+    """Inverse of from_json."""
+    return asdict(config)
+
+
+def from_json(fields: dict[str, Any]) -> VlaeConfig:
+    """Inverse of to_json. Raises TypeError on an unknown or missing field."""
+
+    def local(f: dict[str, Any]) -> LocalConfig:
+        return LocalConfig(**{**f, "window": Window(**f["window"]), "groups": tuple(f["groups"])})
+
+    return VlaeConfig(**{**fields, "prior": local(fields["prior"]), "pixel": local(fields["pixel"])})

@@ -1,0 +1,315 @@
+"""The bytes of a .vlz file: a header and chunks (docs/format.md). Knows nothing of pixels, models or their words.
+
+Everything read is hostile: each number is compared with a limit before it is used.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from vlaezip.errors import CorruptFile, FileError, UnsupportedVersion
+
+MAGIC, VERSION = b"VLZ", 1
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
+MODELLED_MODES = ("L", "LA", "RGB", "RGBA")
+ALPHA_MODES = ("LA", "RGBA")
+MAX_PIXELS = 100_000_000
+MAX_SIDE = 2**24
+MIN_TILE_LOG2, MAX_TILE_LOG2 = 6, 13
+MAX_LANES_LOG2 = 12
+MAX_METADATA = 64 * 2**20
+LAST = 0x80  # set in the type byte of the last chunk, so that a file cut between two chunks is found out
+
+PROLOGUE = struct.Struct("<3sBB")  # magic, version, kind | mode << 2
+MODEL = struct.Struct("<4sB")  # model, log2(tile) - 6 | log2(lanes) << 4
+LOSSY = struct.Struct("<BB")  # quality, temperature
+CRC = struct.Struct("<I")
+MAX_HEADER = PROLOGUE.size + 5 + 5 + MODEL.size + LOSSY.size + 5
+
+
+class Kind(IntEnum):
+    """What DATA holds: a PNG or WebP stream, the bits-back chain, or z alone."""
+
+    STORED = 0
+    LOSSLESS = 1
+    LOSSY = 2
+
+
+class ChunkType(IntEnum):
+    """Types rise within a file; DATA is always there, the others at most once."""
+
+    DATA = 1
+    ALPHA = 2
+    ICC = 3
+    EXIF = 4
+    XMP = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a reader knows before it decodes. The law: a Header that exists is valid; CorruptFile otherwise.
+
+    model: first 4 bytes of the SHA-256 of the integer weights. tile: side of the largest tile. lanes: of the ANS
+    coder. temperature: in 1/64. Fields that a kind does not have keep their defaults.
+    """
+
+    kind: Kind
+    mode: str
+    width: int
+    height: int
+    model: bytes = b""
+    tile: int = 1
+    lanes: int = 1
+    quality: int = 0
+    temperature: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in tuple(Kind):
+            raise CorruptFile(f"kind {self.kind} is none of {', '.join(map(str, map(int, Kind)))}")
+        modes = MODES if self.kind == Kind.STORED else MODELLED_MODES
+        if self.mode not in modes:
+            raise CorruptFile(f"mode {self.mode!r} cannot be {Kind(self.kind).name}, only {', '.join(modes)} can")
+        check_size(self.width, self.height)
+        if self.kind == Kind.STORED:
+            _expect_defaults(model=(self.model, b""), tile=(self.tile, 1), lanes=(self.lanes, 1))
+        else:
+            _check_model(self)
+        if self.kind == Kind.LOSSY:
+            _check_range("quality", self.quality, 255)
+            _check_range("temperature", self.temperature, 255)
+            _check_range("seed", self.seed, 2**32 - 1)
+        else:
+            _expect_defaults(quality=(self.quality, 0), temperature=(self.temperature, 0), seed=(self.seed, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A whole file. DATA and ALPHA are opaque here; metadata is plain, and deflated inside the file.
+
+    The law: alpha is there exactly if the mode has alpha and the picture is not STORED; CorruptFile otherwise.
+    """
+
+    header: Header
+    data: bytes
+    alpha: bytes | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+
+    def __post_init__(self) -> None:
+        wanted = self.header.kind != Kind.STORED and self.header.mode in ALPHA_MODES
+        if wanted != (self.alpha is not None):
+            found = "without alpha" if wanted else "with alpha"
+            raise CorruptFile(f"{self.header.kind.name} picture of mode {self.header.mode} comes {found}")
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What `vlaezip info` tells: the header, the bytes of each chunk's payload, and the whole file's."""
+
+    header: Header
+    sizes: dict[str, int]
+    bytes: int
+
+    @property
+    def bits_per_pixel(self) -> float:
+        return 8 * self.bytes / (self.header.width * self.header.height)
+
+
+def write(container: Container) -> bytes:
+    """The file. The law: read(write(c)) == c. Raises FileError on metadata over 64 MiB."""
+    head = write_header(container.header)
+    payloads = {
+        ChunkType.DATA: container.data,
+        ChunkType.ALPHA: container.alpha,
+        ChunkType.ICC: _deflate(container.icc),
+        ChunkType.EXIF: _deflate(container.exif),
+        ChunkType.XMP: _deflate(container.xmp),
+    }
+    there = {kind: payload for kind, payload in payloads.items() if payload is not None}
+    last = max(there)
+    return head + b"".join(_write_chunk(kind, payload, kind == last, head) for kind, payload in there.items())
+
+
+def read(data: bytes) -> Container:
+    """Inverse of write. Raises FileError, never anything else."""
+    header, offset = read_header(data)
+    chunks = dict(_read_chunks(data, offset))
+    icc, exif, xmp = (_inflate(chunks.get(kind)) for kind in (ChunkType.ICC, ChunkType.EXIF, ChunkType.XMP))
+    return Container(header, chunks[ChunkType.DATA], chunks.get(ChunkType.ALPHA), icc, exif, xmp)
+
+
+def info(data: bytes) -> Info:
+    """Describe a file without decoding it; every checksum is verified. Raises FileError."""
+    header, offset = read_header(data)
+    sizes = {kind.name: len(payload) for kind, payload in _read_chunks(data, offset)}
+    return Info(header, sizes, len(data))
+
+
+def write_header(header: Header) -> bytes:
+    """At most MAX_HEADER bytes. The law: read_header(write_header(h)) == (h, length)."""
+    parts = [PROLOGUE.pack(MAGIC, VERSION, header.kind | MODES.index(header.mode) << 2)]
+    parts += [write_varint(header.width), write_varint(header.height)]
+    if header.kind != Kind.STORED:
+        geometry = (header.tile.bit_length() - 1 - MIN_TILE_LOG2) | (header.lanes.bit_length() - 1) << 4
+        parts.append(MODEL.pack(header.model, geometry))
+    if header.kind == Kind.LOSSY:
+        parts += [LOSSY.pack(header.quality, header.temperature), write_varint(header.seed)]
+    return b"".join(parts)
+
+
+def read_header(data: bytes) -> tuple[Header, int]:
+    """Inverse of write_header: the header and where it ends. Raises FileError, never anything else."""
+    kind, mode = _read_prologue(data)
+    width, offset = read_varint(data, PROLOGUE.size, "width")
+    height, offset = read_varint(data, offset, "height")
+    if kind == Kind.STORED:
+        return Header(kind, mode, width, height), offset
+    model, tile, lanes = _read_model(data, offset)
+    offset += MODEL.size
+    if kind == Kind.LOSSLESS:
+        return Header(kind, mode, width, height, model, tile, lanes), offset
+    quality, temperature = LOSSY.unpack(_take(data, offset, LOSSY.size, "lossy settings"))
+    seed, offset = read_varint(data, offset + LOSSY.size, "seed")
+    return Header(kind, mode, width, height, model, tile, lanes, quality, temperature, seed), offset
+
+
+def write_varint(value: int) -> bytes:
+    """LEB128: seven bits a byte, the lowest first, 0x80 set on all but the last. 0 <= value < 2**35."""
+    groups = [value >> shift & 0x7F for shift in range(0, max(value.bit_length(), 1), 7)]
+    return bytes([group | 0x80 for group in groups[:-1]] + groups[-1:])
+
+
+def read_varint(data: bytes, offset: int, name: str) -> tuple[int, int]:
+    """Inverse of write_varint: the value and where it ends. Raises CorruptFile unless it is canonical."""
+    value = 0
+    for i in range(5):
+        (byte,) = _take(data, offset + i, 1, name)
+        value |= (byte & 0x7F) << 7 * i
+        if byte < 0x80:
+            if byte == 0 and i > 0:
+                raise CorruptFile(f"{name} is written in {i + 1} bytes, fewer are enough")
+            return value, offset + i + 1
+    raise CorruptFile(f"{name} is longer than 5 bytes")
+
+
+def check_size(width: int, height: int) -> None:
+    """Raise CorruptFile unless width x height is a size that a file may have."""
+    for name, side in (("width", width), ("height", height)):
+        if not 0 < side <= MAX_SIDE:
+            raise CorruptFile(f"{name} {side} is outside 1..{MAX_SIDE}")
+    if width * height > MAX_PIXELS:
+        raise CorruptFile(f"{width} x {height} pixels are more than {MAX_PIXELS}")
+
+
+def _read_prologue(data: bytes) -> tuple[Kind, str]:
+    if data[: len(MAGIC)] != MAGIC:
+        raise CorruptFile(f"not a .vlz file: starts with {bytes(data[: len(MAGIC)])!r}, not {MAGIC!r}")
+    _, version, what = PROLOGUE.unpack(_take(data, 0, PROLOGUE.size, "header"))
+    if version != VERSION:
+        raise UnsupportedVersion(f"file has version {version}, this reader knows {VERSION}")
+    kind, mode = what & 3, what >> 2
+    if kind >= len(Kind) or mode >= len(MODES):
+        raise CorruptFile(f"kind {kind} and mode {mode} are not below {len(Kind)} and {len(MODES)}")
+    return Kind(kind), MODES[mode]
+
+
+def _read_model(data: bytes, offset: int) -> tuple[bytes, int, int]:
+    """Model id, side of tiles, lanes."""
+    model, geometry = MODEL.unpack(_take(data, offset, MODEL.size, "model"))
+    return model, 1 << (geometry & 15) + MIN_TILE_LOG2, 1 << (geometry >> 4)
+
+
+def _write_chunk(kind: ChunkType, payload: bytes, last: bool, head: bytes) -> bytes:
+    start = bytes([kind | LAST * last]) + write_varint(len(payload))
+    return start + payload + CRC.pack(_checksum(head, start, payload))
+
+
+def _read_chunks(data: bytes, offset: int) -> Iterator[tuple[ChunkType, bytes]]:
+    """Chunks from offset to the end of the file, each checked before it is yielded. Raises CorruptFile."""
+    head, before, last = data[:offset], 0, False
+    while not last:
+        start = offset
+        (tag,) = _take(data, offset, 1, "chunk")
+        kind, last = _next_type(tag & ~LAST, before), bool(tag & LAST)
+        length, offset = read_varint(data, offset + 1, f"length of {kind.name}")
+        payload = _take(data, offset, length, kind.name)
+        (crc,) = CRC.unpack(_take(data, offset + length, CRC.size, f"checksum of {kind.name}"))
+        found = _checksum(head, data[start:offset], payload)
+        if found != crc:
+            raise CorruptFile(f"checksum of {kind.name} is {found:08x}, the file says {crc:08x}")
+        yield kind, payload
+        before, offset = kind, offset + length + CRC.size
+    if offset != len(data):
+        raise CorruptFile(f"{len(data) - offset} bytes follow the last chunk, expected none")
+
+
+def _next_type(number: int, before: int) -> ChunkType:
+    """The type of a chunk, given that of the one before (0 if none)."""
+    if before == 0 and number != ChunkType.DATA:
+        raise CorruptFile(f"first chunk has type {number}, expected {int(ChunkType.DATA)}")
+    if not before < number <= max(ChunkType):
+        raise CorruptFile(f"chunk of type {number} after type {before}, expected {before + 1}..{int(max(ChunkType))}")
+    return ChunkType(number)
+
+
+def _checksum(head: bytes, start: bytes, payload: bytes) -> int:
+    """CRC-32 of header, type, length and payload: a changed header is found out by every chunk."""
+    return zlib.crc32(payload, zlib.crc32(start, zlib.crc32(head)))
+
+
+def _deflate(plain: bytes | None) -> bytes | None:
+    if plain is None:
+        return None
+    if len(plain) > MAX_METADATA:
+        raise FileError(f"metadata of {len(plain)} bytes, at most {MAX_METADATA} are taken")
+    return zlib.compress(plain, 9)
+
+
+def _inflate(packed: bytes | None) -> bytes | None:
+    """Inverse of _deflate. Never makes more than MAX_METADATA + 1 bytes."""
+    if packed is None:
+        return None
+    stream = zlib.decompressobj()
+    try:
+        plain = stream.decompress(packed, MAX_METADATA + 1)
+    except zlib.error as error:
+        raise CorruptFile(f"metadata does not inflate: {error}") from None
+    if len(plain) > MAX_METADATA:
+        raise CorruptFile(f"metadata inflates to more than {MAX_METADATA} bytes")
+    if not stream.eof or stream.unused_data:
+        raise CorruptFile("metadata is cut short" if not stream.eof else "bytes follow the metadata")
+    return plain
+
+
+def _take(data: bytes, offset: int, size: int, name: str) -> bytes:
+    """data[offset : offset + size], all of it there."""
+    if len(data) - offset < size:
+        raise CorruptFile(f"{name} needs {size} bytes, the file has {max(len(data) - offset, 0)} left")
+    return data[offset : offset + size]
+
+
+def _check_model(header: Header) -> None:
+    if len(header.model) != 4:
+        raise CorruptFile(f"model id has {len(header.model)} bytes, expected 4")
+    _check_power("tile", header.tile, MIN_TILE_LOG2, MAX_TILE_LOG2)
+    _check_power("lanes", header.lanes, 0, MAX_LANES_LOG2)
+
+
+def _check_power(name: str, value: int, low: int, high: int) -> None:
+    if value not in [1 << n for n in range(low, high + 1)]:
+        raise CorruptFile(f"{name} is {value}, expected a power of two in {1 << low}..{1 << high}")
+
+
+def _check_range(name: str, value: int, high: int) -> None:
+    if not 0 <= value <= high:
+        raise CorruptFile(f"{name} is {value}, expected 0..{high}")
+
+
+def _expect_defaults(**fields: tuple[object, object]) -> None:
+    for name, (found, default) in fields.items():
+        if found != default:
+            raise CorruptFile(f"{name} is {found!r} in a picture that has none")

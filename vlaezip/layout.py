@@ -1,0 +1,99 @@
+"""The layers of a VLAE: what goes in, in which units, and what comes out. Loader and exporter both follow it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vlaezip.coding.tables import LOGITS_PER_NAT, POSITION_BITS, SCALES_PER_NAT
+from vlaezip.config import ACTIVATION_BITS, ACTIVATION_MAX, LATENT_BITS, LATENT_MAX, STREAM_MAX, LocalConfig, VlaeConfig
+from vlaezip.window import CONTRAST_MAX, input_units
+
+UNIT = 2.0**-ACTIVATION_BITS
+CONTRAST_UNIT = 2.0**-5
+MEANS_PER_UNIT = 64
+POSTERIOR_GAIN = 4  # the analysis' mean is in units of 4
+PREVIEW_LEVELS = 64  # levels to one unit of the synthesis' output
+
+Kind = tuple[int, float, int]  # (count, real value of one step, largest magnitude)
+RECTIFIED, STREAM = (UNIT, ACTIVATION_MAX), (UNIT, STREAM_MAX + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """inputs: kinds of columns. outputs: (rows, real value of one step). taps: 9 for a 3x3 convolution, else 1."""
+
+    name: str
+    inputs: tuple[Kind, ...]
+    outputs: tuple[tuple[int, float], ...]
+    taps: int = 1
+
+    @property
+    def largest(self) -> Tensor:
+        """Magnitudes that the proof takes for granted, int64 [I]."""
+        return torch.cat([torch.full((n,), m) for n, _, m in self.inputs]).repeat(self.taps)
+
+    @property
+    def units(self) -> Tensor:
+        """Real value of one step of each input, float64 [I]."""
+        return torch.cat([torch.full((n,), u, dtype=torch.float64) for n, u, _ in self.inputs]).repeat(self.taps)
+
+    @property
+    def steps(self) -> Tensor:
+        """Real value of one step of each output, float64 [O]."""
+        return torch.cat([torch.full((n,), u, dtype=torch.float64) for n, u in self.outputs])
+
+
+def blocks(prefix: str, count: int, width: int) -> Iterator[Layer]:
+    for i in range(count):
+        yield Layer(f"{prefix}.{i}.a", ((width, *STREAM),), ((width, UNIT),), 9)
+        yield Layer(f"{prefix}.{i}.b", ((width, *RECTIFIED),), ((width, UNIT),))
+
+
+def analysis(c: VlaeConfig) -> Iterator[Layer]:
+    yield Layer("analysis.stem", ((3 * c.unshuffle**2, 2.0**-6, 128),), ((c.width, UNIT),))
+    yield from blocks("analysis.fine", c.blocks, c.width)
+    yield Layer("analysis.down", ((4 * c.width, *STREAM),), ((c.width, UNIT),))
+    yield from blocks("analysis.coarse", c.blocks, c.width)
+    mean = 2.0 ** -(LATENT_BITS + POSITION_BITS) / POSTERIOR_GAIN
+    yield Layer("analysis.out", ((c.width, *STREAM),), ((c.latent, mean), (c.latent, 1 / SCALES_PER_NAT)))
+
+
+def synthesis(c: VlaeConfig) -> Iterator[Layer]:
+    yield Layer("synthesis.stem", ((c.latent, 2.0**-LATENT_BITS, LATENT_MAX),), ((c.width, UNIT),), 9)
+    yield from blocks("synthesis.coarse", c.blocks, c.width)
+    yield Layer("synthesis.up", ((c.width, *STREAM),), ((4 * c.width, UNIT),))
+    yield from blocks("synthesis.fine", c.blocks, c.width)
+    area = c.unshuffle**2
+    yield Layer("synthesis.out", ((c.width, *STREAM),), ((3 * area, 1 / PREVIEW_LEVELS), (c.features * area, UNIT)))
+
+
+def extras(c: VlaeConfig) -> dict[str, tuple[Kind, ...]]:
+    """The inputs of the local models beside their windows."""
+    features: Kind = (c.features, *STREAM)
+    near = ((24, CONTRAST_UNIT, CONTRAST_MAX), (3, 2.0**-7, 128)) if c.pixel.reference == "preview" else ()
+    return {"prior": ((c.levels, 1.0, 1),), "pixel": (features, *near)}
+
+
+def local(name: str, c: LocalConfig, extra: tuple[Kind, ...]) -> Iterator[Layer]:
+    yield Layer(f"{name}.stem", (*input_units(c), *extra), ((c.hidden, UNIT),))
+    for i in range(c.depth):
+        yield Layer(f"{name}.layers.{i}", ((c.hidden, *RECTIFIED),), ((c.hidden, UNIT),))
+    seen = 0
+    for i, size in enumerate(c.groups):
+        known: tuple[Kind, ...] = ((seen, CONTRAST_UNIT, CONTRAST_MAX),) if seen else ()
+        yield Layer(f"{name}.heads.{i}", ((c.hidden, *RECTIFIED), *known), ((c.head, UNIT),))
+        k = c.mixtures
+        answers = ((k, 1 / LOGITS_PER_NAT), (k, 1 / MEANS_PER_UNIT), (k, 1 / SCALES_PER_NAT)) * size
+        yield Layer(f"{name}.outs.{i}", ((c.head, *RECTIFIED),), answers)
+        seen += size
+
+
+def layers(c: VlaeConfig) -> Iterator[Layer]:
+    """Every layer of a set of weights, in the order of use."""
+    extra = extras(c)
+    yield from analysis(c)
+    yield from synthesis(c)
+    yield from local("prior", c.prior, extra["prior"])
+    yield from local("pixel", c.pixel, extra["pixel"])

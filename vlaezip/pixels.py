@@ -1,0 +1,263 @@
+"""Pictures: PIL images <-> arrays of samples, and the fallback for pictures that no model takes.
+
+Taken: 8 bits a sample, one frame, modes 1, L, LA, P, RGB and RGBA. Metadata is kept as it is, EXIF orientation too.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
+
+from vlaezip.container import ALPHA_MODES, MAX_PIXELS, MAX_SIDE, MODELLED_MODES, MODES
+from vlaezip.errors import CorruptFile, ImageError
+
+Plane = NDArray[np.uint8]
+
+# What Pillow and its plugins raise on bytes that they cannot make sense of, or cannot write.
+PIL_ERRORS = (
+    OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, OverflowError, RuntimeError,
+    AssertionError, struct.error, zlib.error, Image.DecompressionBombError, Image.DecompressionBombWarning,
+)  # fmt: skip
+
+# Tags of a TIFF that describe the picture and not the file's own layout. Keyed as in EXIF.
+TIFF_TAGS = {270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 33432, 34665, 34853}
+EXIF_PREFIX = b"Exif\0\0"
+
+# A lossless WebP stream without metadata: RIFF, size, WEBP, VP8L, size, 0x2f, width - 1 | height - 1 << 14 | flags.
+WEBP_HEADER = struct.Struct("<4sI4s4sIBI")
+WEBP_MAX_SIDE = 2**14 - 1
+WEBP_CARRIER = {"L": "RGB", "LA": "RGBA", "RGB": "RGB", "RGBA": "RGBA"}  # what a mode becomes inside WebP
+
+SAVE_OPTIONS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True, "exact": True}}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A picture of a modelled mode. pixels: [H, W, 3] for RGB and RGBA, [H, W, 1] for L and LA; alpha: [H, W]."""
+
+    mode: str
+    pixels: Plane
+    alpha: Plane | None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+
+
+def load(data: bytes) -> Image.Image:
+    """Open a picture file of any kind that Pillow reads. Raises ImageError."""
+    try:
+        return Image.open(BytesIO(data))
+    except UnidentifiedImageError:
+        raise ImageError("not a picture of a kind that can be read") from None
+    except PIL_ERRORS as error:
+        raise ImageError(f"cannot be read: {_reason(error)}") from None
+
+
+def save(image: Image.Image, suffix: str) -> bytes:
+    """The picture as a file of the kind that the suffix (".png") names, metadata included. Raises ImageError."""
+    kind = Image.registered_extensions().get(suffix.lower(), "")
+    if kind not in Image.SAVE:
+        raise ImageError(f"cannot write {suffix or 'a file without suffix'!r}, expected .png or the like")
+    icc, exif, xmp = metadata(image)
+    exif = exif and EXIF_PREFIX + exif.removeprefix(EXIF_PREFIX)
+    options = SAVE_OPTIONS.get(kind, {}) | {"icc_profile": icc, "exif": exif, "xmp": xmp}
+    if kind == "PNG" and xmp:
+        options["pnginfo"] = PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp)
+    out = BytesIO()
+    try:
+        image.save(out, kind, **{key: value for key, value in options.items() if value is not None})
+    except PIL_ERRORS as error:
+        raise ImageError(f"mode {image.mode} cannot be written as {kind}: {_reason(error)}") from None
+    return out.getvalue()
+
+
+def prepare(image: Image.Image) -> Image.Image:
+    """Load the picture, one of MODES. Raises ImageError if it is not taken.
+
+    One transparent colour in an L or RGB picture becomes an alpha channel, as it has no place in those modes. Of an
+    MPO file (a photograph with its gain map or second view) the first picture is taken.
+    """
+    try:
+        _check(image)
+        image.load()
+    except PIL_ERRORS as error:
+        raise ImageError(f"cannot be read: {_reason(error)}") from None
+    if image.mode in ("L", "RGB") and "transparency" in image.info:
+        return image.convert(image.mode + "A")
+    return image
+
+
+def split(image: Image.Image, strip: bool = False) -> Picture:
+    """Samples and metadata of a picture that a model takes (prepared here); strip leaves the metadata out.
+
+    Raises ImageError, on palette and 1-bit pictures too: those are stored.
+    """
+    image = prepare(image)
+    if image.mode not in MODELLED_MODES:
+        raise ImageError(f"mode {image.mode} is stored, only {', '.join(MODELLED_MODES)} are modelled")
+    samples = np.asarray(image)
+    samples = samples[..., None] if samples.ndim == 2 else samples  # [H, W, C]
+    icc, exif, xmp = metadata(image, strip)
+    if image.mode in ALPHA_MODES:
+        return Picture(image.mode, samples[..., :-1], samples[..., -1], icc, exif, xmp)
+    return Picture(image.mode, samples, None, icc, exif, xmp)
+
+
+def join(picture: Picture) -> Image.Image:
+    """Inverse of split. The law: join(split(im)) has the mode, samples and metadata of im."""
+    samples = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+    samples = samples[..., 0] if samples.shape[-1] == 1 else samples
+    image = Image.fromarray(np.ascontiguousarray(samples))
+    return attach(image, picture.icc, picture.exif, picture.xmp)
+
+
+def metadata(image: Image.Image, strip: bool = False) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """ICC, EXIF and XMP as Pillow found them; of a TIFF the tags that describe the picture."""
+    if strip:
+        return None, None, None
+    info = image.info
+    exif = info.get("exif")
+    if not exif and (image.format == "TIFF" or "Raw profile type exif" in info):
+        exif = _tags(image)
+    xmp = info.get("xmp")
+    return info.get("icc_profile") or None, exif or None, xmp.encode() if isinstance(xmp, str) else xmp or None
+
+
+def attach(image: Image.Image, icc: bytes | None, exif: bytes | None, xmp: bytes | None) -> Image.Image:
+    """The picture with this metadata, where Pillow looks for it."""
+    image = image.copy()
+    found = {"icc_profile": icc, "exif": exif, "xmp": xmp}
+    image.info |= {key: value for key, value in found.items() if value is not None}
+    return image
+
+
+def pack_alpha(alpha: Plane) -> bytes:
+    """[H, W] -> one byte if all samples have that value, else a stored picture of mode L."""
+    if (alpha == alpha[0, 0]).all():
+        return bytes([alpha[0, 0]])
+    return store(Image.fromarray(np.ascontiguousarray(alpha)))
+
+
+def unpack_alpha(data: bytes, height: int, width: int) -> Plane:
+    """Inverse of pack_alpha. -> [H, W]. Raises CorruptFile."""
+    if len(data) == 1:
+        return np.full((height, width), data[0], np.uint8)
+    return np.asarray(unstore(data, "L", width, height))
+
+
+def store(image: Image.Image) -> bytes:
+    """The smaller of PNG and lossless WebP, without metadata. image: prepared. Raises ImageError.
+
+    Both are decoded again, and taken only if they come back identical.
+    """
+    bare = _pad_palette(image)
+    bare.info = _transparency(image)
+    candidates = [_encode(bare, "PNG", optimize=True)]
+    if image.mode in WEBP_CARRIER and max(image.size) <= WEBP_MAX_SIDE:
+        carrier = bare.convert(WEBP_CARRIER[image.mode])
+        candidates.append(_encode(carrier, "WEBP", lossless=True, exact=True, method=6, quality=100))
+    sound = [data for data in candidates if _same(bare, unstore(data, image.mode, *image.size))]
+    if not sound:
+        raise ImageError(f"mode {image.mode} picture does not survive PNG")
+    return min(sound, key=len)
+
+
+def unstore(data: bytes, mode: str, width: int, height: int) -> Image.Image:
+    """Inverse of store. The size is compared with the header's before any sample is decoded. Raises CorruptFile."""
+    kind = "PNG" if data[:1] == b"\x89" else "WEBP"
+    if kind == "WEBP":
+        _check_webp(data, width, height)  # Pillow makes room for the whole canvas when it opens one
+    try:
+        image = Image.open(BytesIO(data), formats=[kind])
+        found, expected = (image.mode, *image.size), (mode, width, height)
+        if found != expected and (kind == "PNG" or found[1:] != expected[1:] or mode not in WEBP_CARRIER):
+            raise CorruptFile(f"stored {kind} is {found}, the header says {expected}")
+        image.load()
+    except PIL_ERRORS as error:
+        raise CorruptFile(f"stored {kind} cannot be decoded: {_reason(error)}") from None
+    plain = image.copy() if image.mode == mode else image.convert(mode)
+    plain.info = _transparency(image)
+    return plain
+
+
+def _check(image: Image.Image) -> None:
+    if image.mode not in MODES:
+        raise ImageError(f"mode {image.mode} is not taken, only {', '.join(MODES)} are")
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        raise ImageError(f"{image.format} with several frames of mode {image.mode} is not taken, only single pictures")
+    if _is_deep(image):
+        raise ImageError(f"mode {image.mode} with 16 bits a sample is not taken, only 8 bits")
+    width, height = image.size
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
+        raise ImageError(f"{width} x {height} pixels of mode {image.mode}, expected 1..{MAX_PIXELS}")
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether the file has 16 bits a sample and Pillow would round them silently. Known only before loading."""
+    for decoder, _, _, args in getattr(image, "tile", []):
+        args = args if isinstance(args, tuple) else (args,)
+        if any(isinstance(arg, str) and ";16" in arg for arg in args):
+            return True
+        if decoder.startswith("ppm") and args[-1] > 255:
+            return True
+    return False
+
+
+def _tags(image: Image.Image) -> bytes | None:
+    """EXIF of a TIFF, without the tags that describe its layout."""
+    exif = image.getexif()
+    kept = Image.Exif()
+    kept.load(exif.tobytes())
+    for tag in set(kept) - TIFF_TAGS:
+        del kept[tag]
+    return kept.tobytes() if len(kept) else None
+
+
+def _transparency(image: Image.Image) -> dict[str | tuple[int, int], Any]:
+    """The part of a palette or 1-bit picture that Pillow keeps in its info."""
+    if image.mode in ("1", "P") and "transparency" in image.info:
+        return {"transparency": image.info["transparency"]}
+    return {}
+
+
+def _pad_palette(image: Image.Image) -> Image.Image:
+    """A copy whose palette covers all of its samples; PNG would cut those beyond it."""
+    bare = image.copy()
+    palette = bare.getpalette(None) if bare.mode == "P" else None
+    if palette and bare.palette and int(np.asarray(bare).max()) >= len(palette) // len(bare.palette.mode):
+        bare.putpalette(palette + [0] * (256 * len(bare.palette.mode) - len(palette)), bare.palette.mode)
+    return bare
+
+
+def _encode(image: Image.Image, kind: str, **options: Any) -> bytes:
+    out = BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def _same(a: Image.Image, b: Image.Image) -> bool:
+    if a.mode != b.mode or a.tobytes() != b.tobytes():
+        return False
+    return a.mode != "P" or a.convert("RGBA").tobytes() == b.convert("RGBA").tobytes()
+
+
+def _check_webp(data: bytes, width: int, height: int) -> None:
+    if len(data) < WEBP_HEADER.size:
+        raise CorruptFile(f"stored picture needs {WEBP_HEADER.size} bytes, there are {len(data)}")
+    riff, _, webp, vp8l, _, mark, sides = WEBP_HEADER.unpack_from(data)
+    if (riff, webp, vp8l, mark) != (b"RIFF", b"WEBP", b"VP8L", 0x2F):
+        raise CorruptFile(f"stored picture is neither PNG nor lossless WebP: starts with {data[:16]!r}")
+    found = (sides & WEBP_MAX_SIDE) + 1, (sides >> 14 & WEBP_MAX_SIDE) + 1
+    if found != (width, height):
+        raise CorruptFile(f"stored WEBP has {found} pixels, the header says {width, height}")
+
+
+def _reason(error: Exception) -> str:
+    return str(error).split("\n")[0] or type(error).__name__

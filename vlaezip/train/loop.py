@@ -1,0 +1,166 @@
+"""Training that resumes: optimiser, schedule, soft free bits, moving average, checkpoints, log."""
+
+import csv
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vlaezip.train.data import Crops, find, load
+from vlaezip.train.nets import Terms, Vlae, lossless_terms, lossy_terms
+from vlaezip.train.presets import PRESETS, Recipe
+from vlaezip.window import pad
+
+LOG_EVERY, SAVE_EVERY = 100, 500
+AVERAGE = 0.999
+CLIP = 0.5
+HALF_UNTIL = 0.9  # part of the run in bfloat16; the rest sharpens in float32
+PIXEL_CROP = 48  # side of the part of a lossy crop on which p(x|z) is trained
+FIELDS = ["step", "seconds", "pixels", "kl", "preview_psnr", "gamma", "held_out"]
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """A short warm-up, then a cosine to zero."""
+    return recipe.rate * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * min(step / recipe.steps, 1.0)))
+
+
+def soft_free_bits(gamma: float, kl: float, target: float) -> float:
+    """Weight of the KL, moved by 10 % so that KL stays just above its target (VLAE, appendix C)."""
+    if kl > 1.05 * target:
+        return min(gamma * 1.1, 1.0)
+    return max(gamma / 1.1, 1e-3) if kl < target else gamma
+
+
+def disturbance(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
+    """Noise for the windows of p(x|z): an offset and grain of random strength, on half of the pictures."""
+    b = shape[0]
+    on = rng.random((b, 1, 1, 1)) < 0.6
+    grain = rng.normal(size=shape) * rng.uniform(0, 12, (b, 1, 1, 1))
+    offset = rng.normal(size=(b, 1, 1, 3)) * rng.uniform(0, 16, (b, 1, 1, 1))
+    return torch.from_numpy((grain + offset) * on).float()
+
+
+class Trainer:
+    """One run of one preset. State lives in `folder`: checkpoint.pt and log.csv."""
+
+    def __init__(self, preset: str, data: Path, folder: Path, device: str, seed: int = 0) -> None:
+        self.recipe, self.folder, self.device = PRESETS[preset], folder, device
+        torch.manual_seed(seed)
+        train, held = find(data)
+        self.crops = Crops(train, self.recipe.crop, self.recipe.config.pixel.window, seed)
+        self.held = [load(p)[:256, :256] for p in held[::4]]
+        self.rng = np.random.default_rng(seed)
+        self.net = Vlae(self.recipe.config).to(device)
+        self.average = Vlae(self.recipe.config).to(device)
+        self.average.load_state_dict(self.net.state_dict())
+        self.optimiser = torch.optim.Adam(self.net.parameters(), betas=(0.9, 0.99))
+        self.step, self.gamma, self.seconds = 0, 1.0, 0.0
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / "checkpoint.pt").exists():
+            self.resume()
+
+    def resume(self) -> None:
+        state = torch.load(self.folder / "checkpoint.pt", map_location=self.device, weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.gamma, self.seconds = state["step"], state["gamma"], state["seconds"]
+        self.crops.rng = np.random.default_rng(self.step)
+        self.rng = np.random.default_rng(self.step)
+
+    def save(self) -> None:
+        state = {
+            "net": self.net.state_dict(), "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(), "step": self.step, "gamma": self.gamma, "seconds": self.seconds,
+        }  # fmt: skip
+        beside = self.folder / "checkpoint.new"
+        torch.save(state, beside)
+        beside.replace(self.folder / "checkpoint.pt")
+
+    def terms(self) -> tuple[Terms, Tensor]:
+        """The terms of one batch, and the loss in bits per channel value."""
+        recipe = self.recipe
+        x, padded = (t.to(self.device) for t in self.crops.draw(recipe.batch))
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.step < HALF_UNTIL * recipe.steps):
+            if not recipe.lambdas:
+                terms = lossless_terms(self.net, x, padded)
+                weight = self.gamma
+                loss = terms.pixels + weight * terms.kl + recipe.preview_weight * terms.preview_mse.mean()
+                return terms, loss
+            levels = len(recipe.lambdas)
+            level = torch.from_numpy(self.rng.permutation(np.arange(len(x)) % levels)).to(self.device)
+            start = int(self.rng.integers(0, recipe.crop - PIXEL_CROP + 1))
+            noise = disturbance((len(x), PIXEL_CROP, PIXEL_CROP, 3), self.rng).to(self.device)
+            terms, rate = lossy_terms(self.net, x, level, slice(start, start + PIXEL_CROP), noise)
+            weight = torch.tensor(recipe.lambdas, device=self.device)[level]
+            distortion = (rate + weight * terms.preview_mse) / weight.sqrt()
+            return terms, 0.05 * distortion.mean() + 0.1 * terms.pixels
+
+    def run(self, minutes: float, checks: int = 2000) -> Iterator[dict[str, float]]:
+        """Train until the schedule or the time ends; yields a row of the log now and then."""
+        start, mean = time.monotonic(), {}
+        before = self.seconds
+        while self.step < self.recipe.steps and time.monotonic() - start < 60 * minutes:
+            for group in self.optimiser.param_groups:
+                group["lr"] = learning_rate(self.recipe, self.step)
+            terms, loss = self.terms()
+            self.optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), CLIP)
+            self.optimiser.step()
+            self.step += 1
+            self.blend()
+            now = {"pixels": terms.pixels.item(), "kl": terms.kl.item(), "mse": terms.preview_mse.mean().item()}
+            mean = {k: 0.99 * mean.get(k, v) + 0.01 * v for k, v in now.items()}
+            if self.recipe.rate_target and self.step % 20 == 0:
+                self.gamma = soft_free_bits(self.gamma, mean["kl"], self.recipe.rate_target)
+            self.seconds = before + time.monotonic() - start
+            if self.step % LOG_EVERY == 0:
+                row = {
+                    "step": self.step, "seconds": round(self.seconds), "pixels": round(mean["pixels"], 4),
+                    "kl": round(mean["kl"], 5), "preview_psnr": round(10 * math.log10(65025 / mean["mse"]), 2),
+                    "gamma": round(self.gamma, 4),
+                    "held_out": round(self.held_out(), 4) if self.step % checks == 0 else "",
+                }  # fmt: skip
+                self.log(row)
+                yield row
+            if self.step % SAVE_EVERY == 0:
+                self.save()
+        self.save()
+
+    @torch.no_grad()
+    def blend(self) -> None:
+        """Polyak average of the weights, faster at the start."""
+        keep = min(AVERAGE, 1 - 10 / (10 + self.step))
+        for a, b in zip(self.average.parameters(), self.net.parameters(), strict=True):
+            a.lerp_(b, 1 - keep)
+
+    @torch.no_grad()
+    def held_out(self) -> float:
+        """Bits per channel value on held-out pictures: -log2 p(x|z) + KL, or the mean preview's PSNR if lossy."""
+        total = []
+        side = 2 * self.recipe.config.stride
+        for picture in self.held:
+            h, w = (n // side * side for n in picture.shape[:2])
+            x = torch.from_numpy(picture[:h, :w].copy())[None].float().to(self.device)
+            if self.recipe.lambdas:
+                level = torch.tensor([len(self.recipe.lambdas) // 2], device=self.device)
+                terms, rate = lossy_terms(self.average, x, level, slice(0, 64), torch.zeros(1, 64, 64, 3, device=self.device))
+                total.append((rate + self.recipe.lambdas[level] * terms.preview_mse).item())
+            else:
+                terms = lossless_terms(self.average, x, pad(x, self.recipe.config.pixel.window, 128))
+                total.append((terms.pixels + terms.kl).item())
+        return float(np.mean(total))
+
+    def log(self, row: dict[str, float]) -> None:
+        path = self.folder / "log.csv"
+        fresh = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, FIELDS)
+            if fresh:
+                writer.writeheader()
+            writer.writerow(row)

@@ -1,0 +1,258 @@
+"""The float VLAE (Chen et al. 2017), built so that rounding it is all that an export has to do.
+
+Activations are clamped to the ranges that the integer nets have (config.py); inputs are the integers of
+window.py. Pictures are [B, H, W, C] integers 0..255 in float32; results are bits.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vlaezip.config import ACTIVATION_BITS, ACTIVATION_MAX, LATENT_BITS, LATENT_MAX, STREAM_MAX, LocalConfig, VlaeConfig
+from vlaezip.window import CONTRAST_MAX, FILL, GAIN_BITS, GAIN_OF, FIXED_SIZE, contrast, describe, input_units, pad
+
+UNIT = 2.0**-ACTIVATION_BITS
+FINE = 2.0**LATENT_BITS
+FLOOR = 2.0**-22
+FAR = 1e9  # beyond any mean, in any unit
+
+
+def rectify(x: Tensor) -> Tensor:
+    return F.hardtanh(x, 0, ACTIVATION_MAX * UNIT)
+
+
+def stream(x: Tensor) -> Tensor:
+    return F.hardtanh(x, -(STREAM_MAX + 1) * UNIT, STREAM_MAX * UNIT)
+
+
+def straight_round(x: Tensor) -> Tensor:
+    """round(x), with the gradient of x."""
+    return x + (x.round() - x).detach()
+
+
+def soft_contrast(difference: Tensor, gain: Tensor) -> Tensor:
+    """window.contrast, with the gradient of the unrounded value."""
+    soft = (difference * (gain * 2.0**-GAIN_BITS)).clamp(-CONTRAST_MAX, CONTRAST_MAX)
+    return soft + (contrast(difference.detach(), gain) - soft).detach()
+
+
+class Block(nn.Module):
+    """Pre-activation residual block: a 3x3 and a 1x1 convolution."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.a = nn.Conv2d(width, width, 3, padding=1)
+        self.b = nn.Conv2d(width, width, 1)
+        nn.init.zeros_(self.b.weight)
+        nn.init.zeros_(self.b.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return stream(x + self.b(rectify(self.a(rectify(x)))))
+
+
+class Analysis(nn.Module):
+    """Picture -> location and log-scale of q(z|x). [B, 3, H, W] -> two of [B, Z, H/stride, W/stride]."""
+
+    def __init__(self, c: VlaeConfig) -> None:
+        super().__init__()
+        self.unshuffle = c.unshuffle
+        self.stem = nn.Conv2d(3 * c.unshuffle**2, c.width, 1)
+        self.fine = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
+        self.down = nn.Conv2d(4 * c.width, c.width, 1)
+        self.coarse = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
+        self.out = nn.Conv2d(c.width, 2 * c.latent, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = stream(self.stem(F.pixel_unshuffle((x - 128) / 64, self.unshuffle)))
+        for block in self.fine:
+            h = block(h)
+        h = stream(self.down(F.pixel_unshuffle(h, 2)))
+        for block in self.coarse:
+            h = block(h)
+        mean, log_scale = self.out(h).chunk(2, 1)
+        return mean * 4, log_scale
+
+
+class Synthesis(nn.Module):
+    """z -> preview [B, 3, H, W], in 0..255, and features c(z) [B, F, H, W]."""
+
+    def __init__(self, c: VlaeConfig) -> None:
+        super().__init__()
+        self.unshuffle = c.unshuffle
+        self.stem = nn.Conv2d(c.latent, c.width, 3, padding=1)
+        self.coarse = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
+        self.up = nn.Conv2d(c.width, 4 * c.width, 1)
+        self.fine = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
+        self.out = nn.Conv2d(c.width, (3 + c.features) * c.unshuffle**2, 1)
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        h = stream(self.stem(z))
+        for block in self.coarse:
+            h = block(h)
+        h = stream(F.pixel_shuffle(self.up(h), 2))
+        for block in self.fine:
+            h = block(h)
+        o = F.pixel_shuffle(self.out(h), self.unshuffle)
+        return o[:, :3] * 64 + 128, stream(o[:, 3:])
+
+
+class LocalAR(nn.Module):
+    """Mixtures for every channel of a place, from its window: the float twin of local_ar.LocalAR."""
+
+    def __init__(self, c: LocalConfig) -> None:
+        super().__init__()
+        self.config = c
+        self.register_buffer("units", torch.cat([torch.full((n,), u) for n, u, _ in input_units(c)]), persistent=False)
+        self.stem = nn.Linear(len(self.units) + c.extra, c.hidden)
+        self.layers = nn.ModuleList(nn.Linear(c.hidden, c.hidden) for _ in range(c.depth))
+        seen, widths = 0, []
+        for g in c.groups:
+            widths.append(c.hidden + seen)
+            seen += g
+        self.heads = nn.ModuleList(nn.Linear(w, c.head) for w in widths)
+        self.outs = nn.ModuleList(nn.Linear(c.head, 3 * c.mixtures * g) for g in c.groups)
+        for out in self.outs:
+            nn.init.normal_(out.weight, std=0.02)
+            nn.init.zeros_(out.bias)
+            # spread the means a little and start wide
+            with torch.no_grad():
+                b = out.bias.view(3, -1, c.mixtures)
+                b[1] = torch.linspace(-0.5, 0.5, c.mixtures) if c.mixtures > 1 else 0.0
+
+    def forward(self, inputs: Tensor, extra: Tensor, values: Tensor, gain: Tensor) -> Tensor:
+        """inputs [N, I], extra [N, E] (real), values - base [N, C] in coding order -> [N, C, 3, K]."""
+        h = rectify(self.stem(torch.cat([inputs * self.units, extra], 1)))
+        for layer in self.layers:
+            h = rectify(h + layer(h))
+        known = soft_contrast(values, gain[:, None]) * 2.0**-5
+        result, start = [], 0
+        for g, head, out in zip(self.config.groups, self.heads, self.outs, strict=True):
+            o = out(rectify(head(torch.cat([h, known[:, :start]], 1))))
+            result.append(o.view(len(h), 3, g, -1).transpose(1, 2))
+            start += g
+        return torch.cat(result, 1)
+
+
+def mixture_bits(params: Tensor, offset: Tensor, size: Tensor, low: Tensor | float, high: Tensor | float, x: Tensor, step: Tensor | float) -> Tensor:
+    """-log2 of the mixture's mass on [x - step/2, x + step/2). params [N, C, 3, K], x - base = offset [N, C].
+
+    Mass outside [low, high] belongs to the ends.
+    """
+    logits, mean, log_scale = params.float().unbind(2)
+    unit = torch.exp2(size.float() / 4 - 4)[:, None, None]  # S / 16
+    inverse = torch.exp(F.hardtanh(-log_scale, -7, 5)) / unit
+    above = torch.where(x >= high, FAR, offset + step * 0.5)[..., None]
+    below = torch.where(x <= low, -FAR, offset - step * 0.5)[..., None]
+    mean = mean * unit
+    upper, lower = torch.sigmoid((above - mean) * inverse), torch.sigmoid((below - mean) * inverse)
+    mass = (torch.softmax(logits, -1) * (upper - lower)).sum(-1)
+    return -torch.log2(mass * (1 - 2.0**-13) + FLOOR)
+
+
+class Terms(NamedTuple):
+    """Bits per channel value; the preview's error in squared levels, one value a picture."""
+
+    pixels: Tensor
+    kl: Tensor
+    preview_mse: Tensor
+
+
+CODING_ORDER = [1, 0, 2]  # green, red, blue
+
+
+class Vlae(nn.Module):
+    """q(z|x), p(z), preview and features of z, p(x|z): everything that one set of weights holds."""
+
+    def __init__(self, c: VlaeConfig) -> None:
+        super().__init__()
+        self.config = c
+        self.analysis = Analysis(c)
+        self.synthesis = Synthesis(c)
+        self.prior = LocalAR(c.prior)
+        self.pixel = LocalAR(c.pixel)
+        # Rounding steps of z, fine to coarse in rows: log of the step in units of z.
+        ladder = torch.linspace(0.0, -2.1, c.levels) if c.levels > 1 else torch.zeros(1)
+        self.log_step = nn.Parameter(ladder[:, None].repeat(1, c.latent))
+
+    def prior_bits(self, z: Tensor, level: Tensor, step: Tensor | float) -> Tensor:
+        """-log2 of the prior's mass on [z - step/2, z + step/2). z [B, Z, h, w], level [B] -> [B, Z, h, w]."""
+        c = self.config.prior
+        b, _, h, w = z.shape
+        fine = z.permute(0, 2, 3, 1) * FINE
+        context = gather(pad(fine, c.window, FILL["zero"]), c).flatten(1)
+        values = fine.flatten(0, 2)
+        extra = F.one_hot(level, self.config.levels).float()[:, None].expand(b, h * w, -1).flatten(0, 1)
+        gain = torch.full((len(values),), float(1 << GAIN_BITS), device=z.device)
+        params = self.prior(context.clamp(-LATENT_MAX, LATENT_MAX), extra, values, gain)
+        size = torch.full((len(values),), FIXED_SIZE["zero"], device=z.device)
+        if isinstance(step, Tensor):
+            step = (step * FINE).permute(0, 2, 3, 1).expand_as(fine).flatten(0, 2)
+        bits = mixture_bits(params, values, size, -LATENT_MAX, LATENT_MAX, values, step)
+        return bits.view(b, h, w, -1).permute(0, 3, 1, 2)
+
+    def pixel_bits(self, x: Tensor, padded: Tensor, preview: Tensor, extra: Tensor) -> Tensor:
+        """-log2 p(x|z) of each value. x, preview [B, H, W, 3]; padded: what windows see of x - preview."""
+        c = self.config.pixel
+        view = describe(gather(padded, c), c)
+        target = x.flatten(0, 2)[:, CODING_ORDER]
+        offset = target - (view.base + preview.flatten(0, 2))[:, CODING_ORDER]
+        gain = torch.from_numpy(GAIN_OF).to(x.device).float()[view.size]
+        params = self.pixel(view.inputs, extra, offset, gain)
+        shifted = torch.cat([offset[:, :1], offset[:, 1:] - offset[:, :1]], 1)  # red and blue relative to green
+        return mixture_bits(params, shifted, view.size, 0.0, 255.0, target, 1.0)
+
+
+def preview_neighbourhood(preview: Tensor) -> Tensor:
+    """3x3 differences and the centre, as the pixel model sees them. [B, H, W, 3] integers -> [B, H, W, 27]."""
+    edge = F.pad(preview.permute(0, 3, 1, 2), (1, 1, 1, 1), mode="replicate").permute(0, 2, 3, 1)
+    h, w = preview.shape[1:3]
+    near = [edge[:, y : y + h, x : x + w] - preview for y in range(3) for x in range(3) if (y, x) != (1, 1)]
+    return torch.cat([(8 * d).clamp(-CONTRAST_MAX, CONTRAST_MAX) * 2.0**-5 for d in near] + [preview * 2.0**-7 - 1], 3)
+
+
+def lossless_terms(net: Vlae, x: Tensor, padded: Tensor) -> Terms:
+    """One sample of the ELBO (VLAE eq. 3), z on the fine grid. x [B, H, W, 3]; padded: its windows' view."""
+    mean, log_scale = net.analysis(x.permute(0, 3, 1, 2))
+    log_scale = log_scale.clamp(-3, 3)
+    u = torch.rand_like(mean).clamp(1e-4, 1 - 1e-4)
+    z = (mean + log_scale.exp() * torch.logit(u)).clamp(-LATENT_MAX / FINE, LATENT_MAX / FINE)
+    entropy = (log_scale + 2) / math.log(2) + LATENT_BITS  # of a logistic, in steps of the fine grid
+    prior = net.prior_bits(z, torch.zeros(len(x), dtype=torch.long, device=x.device), FINE**-1 * torch.ones_like(z))
+    preview, features = net.synthesis(z)
+    bits = net.pixel_bits(x, padded, torch.zeros_like(x), features.permute(0, 2, 3, 1).flatten(0, 2))
+    mse = (x.permute(0, 3, 1, 2) - preview).square().mean((1, 2, 3))
+    return Terms(bits.mean(), (prior - entropy).sum() / x.numel(), mse)
+
+
+def lossy_terms(net: Vlae, x: Tensor, level: Tensor, crop: slice, noise: Tensor) -> tuple[Terms, Tensor]:
+    """Rate of the rounded z, the preview's distortion, and -log2 p(x|z) on a crop of each picture.
+
+    x [B, H, W, 3]; level [B]; noise [B, h, w, 3] disturbs what the windows see, so that the net learns to pull a
+    strayed sample back. -> terms (kl: the mean rate), and the rate of each picture in bits per pixel [B].
+    """
+    mean, _ = net.analysis(x.permute(0, 3, 1, 2))
+    y = mean.clamp(-LATENT_MAX / FINE, LATENT_MAX / FINE)
+    step = net.log_step.exp()[level][:, :, None, None]
+    noisy = y + step * (torch.rand_like(y) - 0.5)
+    rate = net.prior_bits(noisy, level, step).sum((1, 2, 3)) / x[0, :, :, 0].numel()
+    rounded = y + step * ((y / step).round() - y / step).detach()
+    preview, features = net.synthesis(rounded)
+    mse = (x.permute(0, 3, 1, 2) - preview).square().mean((1, 2, 3))
+    shown = preview.detach().permute(0, 2, 3, 1).round().clamp(0, 255)
+    near = preview_neighbourhood(shown)[:, crop, crop]
+    extra = torch.cat([features.permute(0, 2, 3, 1)[:, crop, crop], near], 3).flatten(0, 2)
+    xc, pc = x[:, crop, crop], shown[:, crop, crop]
+    padded = pad((xc - pc + noise).round().clamp(-255, 255), net.config.pixel.window, FILL["preview"])
+    bits = net.pixel_bits(xc, padded, pc, extra)
+    return Terms(bits.mean(), rate.mean() / 3, mse), rate
+
+
+def gather(padded: Tensor, c: LocalConfig) -> Tensor:
+    """All windows at once: [B, up + H, left + W + right, C] -> [B * H * W, P, C]."""
+    w = c.window
+    height, width = padded.shape[1] - w.up, padded.shape[2] - w.left - w.right
+    views = [padded[:, w.up + dy : w.up + dy + height, w.left + dx : w.left + dx + width] for dy, dx in w.offsets]
+    return torch.stack(views, 3).flatten(0, 2)

@@ -1,0 +1,147 @@
+"""Model files: find them, load them, prove the law of exactness for every layer, and test the device.
+
+A file is a safetensors file of integers: <set>/<layer>.weight int16 [O, I], .bias int32 [O], .shift uint8 [O], and
+<set>/rounding int32 [levels, Z]. Its header carries the configurations and the known answers. The id of a model is the
+first four bytes of the SHA-256 of all that decides a bit.
+"""
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlaezip.errors import ModelError, UnknownModel
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from vlaezip.vlae import Vlae
+
+HERE = Path(__file__).parent
+FOLDERS = (HERE / "models", HERE.parent / "models")  # installed; in a checkout
+HEADER_MAX = 1 << 20
+ID_BYTES = 4
+DEFAULT = "photo"
+TEST_SIDE = 64  # of the picture of the known-answer test
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model file, as its header tells. id: hexadecimal; sets: names of its sets of weights; size in bytes."""
+
+    name: str
+    id: str
+    sets: tuple[str, ...]
+    size: int
+    path: Path
+    metadata: dict[str, str]
+
+
+def read_info(path: Path) -> ModelInfo:
+    """The header of a model file. Raises ModelError."""
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))
+        if length > HEADER_MAX:
+            raise ModelError(f"{path.name} is no model: its header would have {length} bytes")
+        try:
+            metadata = json.loads(file.read(length))["__metadata__"]
+            sets = tuple(json.loads(metadata["configs"]))
+            return ModelInfo(metadata["name"], metadata["id"], sets, path.stat().st_size, path, metadata)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"{path.name} is no model: its header lacks {error}") from error
+
+
+@lru_cache(maxsize=1)
+def available() -> tuple[ModelInfo, ...]:
+    """All models that are installed, by name."""
+    folder = next((f for f in FOLDERS if f.is_dir()), None)
+    return tuple(read_info(p) for p in sorted(folder.glob("*.safetensors"))) if folder else ()
+
+
+def find(wanted: bytes | str) -> ModelInfo:
+    """A model by its id of four bytes or by its name. Raises UnknownModel."""
+    key = wanted.hex() if isinstance(wanted, bytes) else wanted
+    for info in available():
+        if key in (info.id, info.name):
+            return info
+    known = ", ".join(f"{i.name} ({i.id})" for i in available()) or "none"
+    raise UnknownModel(f"model {key} is not installed; installed: {known}")
+
+
+def identity(tensors: "Mapping[str, np.ndarray]", configs: str, answers: str) -> str:
+    """The id of a model, hexadecimal."""
+    digest = hashlib.sha256((configs + answers).encode())
+    for name in sorted(tensors):
+        digest.update(name.encode() + tensors[name].tobytes())
+    return digest.hexdigest()[: 2 * ID_BYTES]
+
+
+@lru_cache(maxsize=8)
+def load(path: Path, which: str, device: str) -> "Vlae":
+    """One set of weights, proven and tested on a device. Raises ModelError."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    info = read_info(path)
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise ModelError(f"{path.name} is damaged: {error}") from error
+    configs, answers = info.metadata["configs"], info.metadata["answers"]
+    if (found := identity(tensors, configs, answers)) != info.id:
+        raise ModelError(f"{path.name} is damaged: its weights have id {found}, its header says {info.id}")
+    model = assemble(tensors, which, json.loads(configs)[which], device)
+    if (answer := known_answer(model)) != json.loads(answers)[which]:
+        raise ModelError(
+            f"device {device} does not compute exactly: known answer {json.loads(answers)[which][:8]}, got {answer[:8]}; "
+            "is float32 matmul precision lowered?"
+        )
+    return model
+
+
+def assemble(tensors: "Mapping[str, np.ndarray]", which: str, fields: dict[str, Any], device: str) -> "Vlae":
+    """Prove every layer of a set and build the model. Raises ModelError."""
+    import torch
+
+    from vlaezip import config, exact, layout, vlae
+
+    try:
+        sizes = config.from_json(fields)
+        layers = {}
+        for layer in layout.layers(sizes):
+            parts = (torch.from_numpy(tensors[f"{which}/{layer.name}.{p}"]) for p in ("weight", "bias", "shift"))
+            weight, bias, shift = parts
+            expected = (len(layer.steps), len(layer.largest))
+            if tuple(weight.shape) != expected or len(bias) != len(shift) or len(bias) != expected[0]:
+                raise ModelError(f"{layer.name} has shape {tuple(weight.shape)}, its configuration asks for {expected}")
+            layers[layer.name] = exact.affine(layer.name, weight, bias, shift, layer.largest, device)
+        return vlae.build(sizes, layers, tensors[f"{which}/rounding"])
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"the set {which} lacks {error}") from error
+
+
+def known_answer(model: "Vlae") -> str:
+    """SHA-256 of the integers that a fixed picture gives in every net of the model."""
+    import numpy as np
+
+    from vlaezip import local_ar
+
+    i, j, c = np.ogrid[:TEST_SIDE, :TEST_SIDE, :3]
+    x = ((i * i + 3 * i * j + 40 * c + 17 * ((i // 8 + j // 8) % 5)) % 256).astype(np.int32)[None]
+    posterior = model.posterior(x)
+    z = posterior.round(model.steps(0))
+    preview, features = model.preview(z)
+    digest = hashlib.sha256()
+    for array in (posterior.mean, posterior.scale, z, preview, features):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    for net, scene, values in (
+        (model.prior, model.prior_scene(z.shape[:3], 0), z),
+        (model.pixel, model.pixel_scene(z, x.shape[:3]), x),
+    ):
+        for array in local_ar.encode_intervals(net, scene, values)[:2]:
+            digest.update(array.tobytes())
+    return digest.hexdigest()

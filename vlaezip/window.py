@@ -1,0 +1,203 @@
+"""What a local model sees of its neighbours: padding, order of decoding, and integer inputs made of a window.
+
+Everything here is an integer in a float32 tensor, exact in any order and on any device (DESIGN section 3).
+"""
+
+from math import isqrt
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vlaezip.coding.tables import SIZES
+from vlaezip.config import LocalConfig, Window
+
+FILL = {"median": 128, "preview": 0, "zero": 0}  # what stands above the first row
+CONTRAST_MAX = 1023
+
+# Contrast is shown as difference * 512 / S, S = 2**(s / 4) for size number s.
+GAIN_BITS = 8
+HALF_GAIN = 1 << (GAIN_BITS - 1)
+GAIN_OF = np.array([isqrt(isqrt(1 << (4 * (9 + GAIN_BITS) - s))) for s in range(SIZES)], np.int64)  # floor(2**17 / S)
+FIXED_SIZE = {"preview": 24, "zero": 36}
+
+# Activity: the sum of |neighbour - reference| over the nearest ring and three channels.
+ACTIVITY_RING = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
+ACTIVITY_FLOOR = 4
+ACTIVITY_MAX = len(ACTIVITY_RING) * 3 * 255
+ROOTS = [isqrt(isqrt(1 << s)) for s in range(1, SIZES)]
+SIZE_OF_ACTIVITY = np.searchsorted(ROOTS, np.arange(ACTIVITY_MAX + 1) + ACTIVITY_FLOOR, side="right")
+
+
+class View(NamedTuple):
+    """What the net sees of N places, and how its answer is to be read.
+
+    inputs: [N, I] integers. base: [N, C], the value that means are relative to. size: [N] size numbers.
+    """
+
+    inputs: Tensor
+    base: Tensor
+    size: Tensor
+
+
+def pad(x: Tensor, window: Window, fill: int) -> Tensor:
+    """Surround pictures with what a window sees beyond their edges.
+
+    x: [B, H, W, C] -> [B, up + H, left + W + right, C]. Above: fill. Right of a row: its last value. Left of a
+    row: the first value of the row above. All of it is known when the wavefront needs it.
+    """
+    b, h, w, c = x.shape
+    out = x.new_full((b, window.up + h, window.left + w + window.right, c), fill)
+    inner = out[:, :, window.left : window.left + w]
+    inner[:, window.up :] = x
+    out[:, :, window.left + w :] = inner[:, :, -1:]
+    out[:, window.up + 1 :, : window.left] = inner[:, window.up : -1, :1]
+    return out
+
+
+def median_reference(context: Tensor, window: Window) -> Tensor:
+    """Median edge detector of W, N and N + W - NW (LOCO-I, Weinberger et al. 2000, eq. 1). [N, P, C] -> [N, C]."""
+    west, north, corner = (context[:, window.offsets.index(o)] for o in ((0, -1), (-1, 0), (-1, -1)))
+    low, high = torch.minimum(west, north), torch.maximum(west, north)
+    return torch.maximum(low, torch.minimum(high, west + north - corner))
+
+
+def contrast(difference: Tensor, gain: Tensor) -> Tensor:
+    """difference * 512 / S, rounded half up and clamped. |difference * gain| < 2**24, so exact in float32."""
+    return (difference * gain).mul_(2.0**-GAIN_BITS).add_(0.5).floor_().clamp_(-CONTRAST_MAX, CONTRAST_MAX)
+
+
+def describe(context: Tensor, config: LocalConfig) -> View:
+    """Turn windows into inputs. context: [N, P, C] integers in float32, already relative to the preview if any."""
+    n, _, c = context.shape
+    device = context.device
+    if config.reference != "median":
+        size = torch.full((n,), FIXED_SIZE[config.reference], device=device)
+        gain = torch.from_numpy(GAIN_OF).to(device).float()[size]
+        return View(contrast(context.flatten(1), gain[:, None]), context.new_zeros(n, c), size)
+    base = median_reference(context, config.window)
+    difference = context - base[:, None]
+    ring = [config.window.offsets.index(o) for o in ACTIVITY_RING]
+    activity = difference[:, ring].abs().sum(1)  # [N, C]
+    size = torch.from_numpy(SIZE_OF_ACTIVITY).to(device)[activity.sum(1).long()]
+    gain = torch.from_numpy(GAIN_OF).to(device).float()[size][:, None]
+    level = (size.float() - 24)[:, None]
+    return View(
+        torch.cat([contrast(difference.flatten(1), gain), contrast(activity, gain), base - 128, level], 1), base, size
+    )
+
+
+def input_units(config: LocalConfig) -> list[tuple[int, float, int]]:
+    """(count, real value of one step, largest magnitude) of each kind of input that describe makes."""
+    window = [(len(config.window.offsets) * config.channels, 2.0**-5, CONTRAST_MAX)]
+    if config.reference != "median":
+        return window
+    return window + [(config.channels, 2.0**-5, CONTRAST_MAX), (config.channels, 2.0**-7, 128), (1, 2.0**-3, 24)]
+
+
+def look(
+    config: LocalConfig, shown: Any, spot: Any, offsets: Any, extra: Any
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]:
+    """describe(), straight from the canvas: the twin that codecs run on a CPU.
+
+    shown int16 [M, C]: padded pictures; spot [N]: rows of it; offsets [P]: the window, in rows; extra int16 [N, E].
+    -> inputs [N, I + E], base [N, C], size [N].
+    """
+    n, c = len(spot), shown.shape[1]
+    median = config.reference == "median"
+    seen = len(offsets) * c + (2 * c + 1 if median else 0)
+    inputs = np.empty((n, seen + extra.shape[1]), np.float32)
+    base, size = np.zeros((n, c), np.int32), np.zeros(n, np.int64)
+    if median:
+        ring = np.array([config.window.offsets.index(o) for o in ACTIVITY_RING])
+        look_median(shown, spot, offsets, extra, ring, inputs, base, size)
+    else:
+        size[:] = FIXED_SIZE[config.reference]
+        look_fixed(shown, spot, offsets, extra, GAIN_OF[FIXED_SIZE[config.reference]], inputs)
+    return inputs, base, size
+
+
+@numba.njit(cache=True, nogil=True)
+def look_fixed(shown: Any, spot: Any, offsets: Any, extra: Any, gain: int, inputs: Any) -> None:
+    """look() without a reference in the window."""
+    channels = shown.shape[1]
+    for i in range(len(spot)):
+        n = 0
+        for p in range(len(offsets)):
+            for c in range(channels):
+                d = (np.int64(shown[spot[i] + offsets[p], c]) * gain + HALF_GAIN) >> GAIN_BITS
+                inputs[i, n] = min(max(d, -CONTRAST_MAX), CONTRAST_MAX)
+                n += 1
+        for e in range(extra.shape[1]):
+            inputs[i, n + e] = extra[i, e]
+
+
+@numba.njit(cache=True, nogil=True)
+def look_median(shown: Any, spot: Any, offsets: Any, extra: Any, ring: Any, inputs: Any, base: Any, size: Any) -> None:
+    """look() relative to the median edge detector."""
+    channels = shown.shape[1]
+    activity = np.zeros(channels, np.int64)
+    for i in range(len(spot)):
+        total = np.int64(0)
+        for c in range(channels):
+            west, north, corner = (
+                np.int64(shown[spot[i] + offsets[ring[0]], c]),
+                np.int64(shown[spot[i] + offsets[ring[1]], c]),
+                np.int64(shown[spot[i] + offsets[ring[2]], c]),
+            )
+            middle = max(min(west, north), min(max(west, north), west + north - corner))
+            base[i, c] = middle
+            activity[c] = 0
+            for r in range(len(ring)):
+                activity[c] += abs(np.int64(shown[spot[i] + offsets[ring[r]], c]) - middle)
+            total += activity[c]
+        size[i] = SIZE_OF_ACTIVITY[total]
+        gain = GAIN_OF[size[i]]
+        n = 0
+        for p in range(len(offsets)):
+            for c in range(channels):
+                d = ((np.int64(shown[spot[i] + offsets[p], c]) - base[i, c]) * gain + HALF_GAIN) >> GAIN_BITS
+                inputs[i, n] = min(max(d, -CONTRAST_MAX), CONTRAST_MAX)
+                n += 1
+        for c in range(channels):
+            inputs[i, n + c] = min((activity[c] * gain + HALF_GAIN) >> GAIN_BITS, CONTRAST_MAX)
+            inputs[i, n + channels + c] = base[i, c] - 128
+        inputs[i, n + 2 * channels] = size[i] - 24
+        for e in range(extra.shape[1]):
+            inputs[i, n + 2 * channels + 1 + e] = extra[i, e]
+
+
+def settle(shown: Any, spot: Any, edge: Any, row: int, window: Window, values: Any) -> None:
+    """Write decoded values [N, C] into the canvas, and beyond its edges as pad() would. In place.
+
+    edge [N]: 1 in the first column of all rows but the last, 2 in the last column, 3 in both, else 0.
+    """
+    settle_kernel(shown, spot, edge, row, window.left, window.right, values)
+
+
+@numba.njit(cache=True, nogil=True)
+def settle_kernel(shown: Any, spot: Any, edge: Any, row: int, left: int, right: int, values: Any) -> None:
+    """settle(), on plain numbers."""
+    for i in range(len(spot)):
+        for c in range(shown.shape[1]):
+            shown[spot[i], c] = values[i, c]
+            if edge[i] & 2:
+                for k in range(right):
+                    shown[spot[i] + 1 + k, c] = values[i, c]
+            if edge[i] & 1:
+                for k in range(left):
+                    shown[spot[i] + row - left + k, c] = values[i, c]
+
+
+def wavefront(count: int, height: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Order of decoding for a batch of pictures: flat positions sorted by j + 2 * i.
+
+    -> positions [B * H * W], and the bounds of the steps [W + 2 * (H - 1) + 1].
+    """
+    i, j = np.divmod(np.arange(height * width), width)
+    step = np.tile(j + 2 * i, count)
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(step, minlength=width + 2 * height - 2))])
+    return np.argsort(step, kind="stable"), bounds
