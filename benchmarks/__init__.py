@@ -1,1 +1,1 @@
-"""Scripts that measure vlaezip beside other codecs. Each runs as `python -m benchmarks.NAME` and writes results/NAME.md."""
+"""Scripts that measure vlaezip beside other codecs: `python -m benchmarks.NAME` writes benchmarks/results/NAME.md."""

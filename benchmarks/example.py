@@ -149,17 +149,24 @@ def flowers(rng: np.random.Generator, scene: Floats, y: Floats, edge: float) -> 
 
 
 def photograph(rng: np.random.Generator, scene: Floats) -> NDArray[np.uint8]:
-    """A camera: lens blur, a Bayer sensor with shot noise, bilinear colours, reduction by two, the sRGB curve."""
+    """A camera. [2H, 2W, 3] linear light -> [H, W, 3]
+
+    Lens blur, a Bayer sensor with shot noise, bilinear colours, smoothed chroma, reduction by two, the sRGB curve,
+    an unsharp mask.
+    """
     mask = np.zeros(scene.shape)
     mask[0::2, 0::2, 0] = mask[0::2, 1::2, 1] = mask[1::2, 0::2, 1] = mask[1::2, 1::2, 2] = 1
     light = np.clip(neighbourhood(scene) / 16, 0.0, 1.0)
-    noisy = light + rng.standard_normal(scene.shape) * np.sqrt(1e-5 + 6e-5 * light)
+    noisy = light + rng.standard_normal(scene.shape) * np.sqrt(2e-5 + 1.2e-4 * light)
     colours = neighbourhood(noisy * mask) / neighbourhood(mask)
+    luma = colours.mean(2, keepdims=True)
+    colours = luma + neighbourhood(neighbourhood(colours - luma)) / 256
     h, w, _ = scene.shape
-    reduced = colours.reshape(h // 2, 2, w // 2, 2, 3).mean((1, 3))
-    linear = np.clip(reduced, 0.0, 1.0)
+    linear = np.clip(colours.reshape(h // 2, 2, w // 2, 2, 3).mean((1, 3)), 0.0, 1.0)
     curve = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.round(curve * 255).astype(np.uint8)
+    luma = curve.mean(2, keepdims=True)
+    sharp = curve + 0.6 * (luma - neighbourhood(luma) / 16)
+    return np.round(np.clip(sharp, 0.0, 1.0) * 255).astype(np.uint8)
 
 
 def neighbourhood(x: Floats) -> Floats:

@@ -1,7 +1,9 @@
 """Laws of the container, and hostile bytes."""
 
+import re
 import zlib
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -114,7 +116,7 @@ def test_info_sees_every_byte_but_the_frame(c):
     blob = write(c)
     told = info(blob)
     assert told.header == c.header
-    assert told.bytes == len(blob)
+    assert told.total == len(blob)
     assert told.sizes["DATA"] == len(c.data)
     frames = sum(1 + len(write_varint(size)) + CRC.size for size in told.sizes.values())
     assert sum(told.sizes.values()) + frames + len(write_header(c.header)) == len(blob)
@@ -202,3 +204,13 @@ def test_too_much_metadata_is_not_written(monkeypatch):
     monkeypatch.setattr(container, "MAX_METADATA", 6)
     with pytest.raises(FileError, match="7 bytes"):
         write(EXAMPLE)
+
+
+def test_the_examples_of_the_format_page_are_true():
+    page = (Path(__file__).parents[1] / "docs" / "format.md").read_text()
+    blocks = re.findall(r"```\n(56 4c.*?)```", page, re.DOTALL)
+    whole, lossy = (bytes.fromhex("".join(re.findall(r"^(?:[0-9a-f]{2} ?)+", b, re.MULTILINE))) for b in blocks)
+    example = Container(HEADER, b"DATA", xmp=b"<x/>")
+    assert read(whole) == example
+    header = Header(Kind.LOSSY, "RGB", 768, 512, bytes.fromhex("c0ffee11"), 1024, 8, 2, 48, 7)
+    assert read_header(lossy) == (header, len(lossy))

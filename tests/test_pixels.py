@@ -135,10 +135,23 @@ def test_other_modes_are_refused_by_name(mode):
         split(Image.new(mode, (2, 2)))
 
 
-def test_palette_pictures_are_not_modelled():
-    for mode in ("1", "P"):
-        with pytest.raises(ImageError, match="stored"):
-            split(Image.new(mode, (2, 2)))
+@pytest.mark.parametrize("mode", ["1", "P"])
+def test_palette_pictures_are_split_into_indices(mode):
+    picture = split(Image.new(mode, (3, 2), 1))
+    assert (picture.mode, picture.pixels.shape, picture.pixels.dtype) == (mode, (2, 3, 1), np.uint8)
+    assert (picture.pixels == 1).all()
+
+
+def test_stored_pictures_get_their_metadata_back():
+    for mode in ("P", "RGBA"):
+        image = photo("RGB").convert(mode)
+        back = unstore(store(image), mode, *image.size, b"icc", b"exif", b"xmp")
+        assert back.info == {"icc_profile": b"icc", "exif": b"exif", "xmp": b"xmp"}
+
+
+def test_store_prepares_one_transparent_colour():
+    image = as_file(photo(), "PNG", transparency=(0, 0, 0))
+    assert unstore(store(image), "RGBA", *image.size).tobytes() == prepare(image).tobytes()
 
 
 def test_an_empty_picture_is_refused():
@@ -222,6 +235,17 @@ def test_save_keeps_metadata(suffix):
     assert picture.icc == ICC
     assert join(picture).getexif()[271] == "maker"
     assert (picture.xmp is None) == (suffix == ".tiff")
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from(["PNG", "TIFF", "GIF", "JPEG", "WEBP"]), st.data())
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_raise_only_our_errors(kind, data):
+    blob = bytearray(save(photo(), f".{kind.lower()}"))
+    for _ in range(data.draw(st.integers(1, 6))):
+        blob[data.draw(st.integers(0, min(len(blob), 300) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(ImageError):
+        split(load(bytes(blob)))
 
 
 def test_strip_leaves_metadata_out():

@@ -1,17 +1,19 @@
 """vlaezip: a learned image codec. Nothing heavy is imported before it is used."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vlaezip.api import compress, decompress, info
+    from vlaezip.api import compress, decompress
+    from vlaezip.container import info
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "compress", "decompress", "info"]
 
+_HOMES = {"compress": "vlaezip.api", "decompress": "vlaezip.api", "info": "vlaezip.container"}
+
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from vlaezip import api
-
-    return getattr(api, name)
+    return getattr(import_module(_HOMES[name]), name)

@@ -2,8 +2,8 @@
 
 import errno
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +15,10 @@ from vlaezip import __version__, container
 from vlaezip.errors import VlaezipError
 
 STREAM = Path("-")  # stdin as a source, stdout as a target
-PICTURES = frozenset(".avif .bmp .gif .jp2 .jpeg .jpg .pbm .pgm .png .pnm .ppm .qoi .tga .tif .tiff .webp".split())
+PICTURES = frozenset(
+    {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".tga", ".tif"}
+    | {".tiff", ".webp"}
+)
 TROUBLE = (VlaezipError, OSError)
 INTERRUPTED = 130
 
@@ -60,9 +63,9 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
 @commands.command()
 @click.argument("files", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--lossless", is_flag=True, help="Keep every pixel.")
-@click.option("-q", "--quality", type=click.IntRange(1, 255), help="1 is smallest, 5 is best.  [default: 3]")
+@click.option("-q", "--quality", type=int, help="1 is smallest, 5 is best.  [default: 3]")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of the texture that is dreamed.")
-@click.option("--temperature", type=click.FloatRange(0, 255 / 64), help="How lively that texture is.")
+@click.option("--temperature", type=float, help="How lively that texture is.")
 @click.option("--strip", is_flag=True, help="Leave ICC profile, EXIF and XMP out.")
 @shared
 def compress(files: tuple[str, ...], out: str | None, recursive: bool, force: bool, **options: Any) -> None:
@@ -178,7 +181,8 @@ def plan(names: Sequence[str], out: str | None, suffix: str, wanted: frozenset[s
     seen: set[Path] = set()
     for job in jobs:
         if job.target in seen:
-            raise click.UsageError(f"several files would become {job.target}")
+            name = "stdout" if job.target == STREAM else job.target
+            raise click.UsageError(f"several files would go to {name}")
         seen.add(job.target)
     return jobs
 
@@ -200,7 +204,10 @@ def run(jobs: list[Job], work: Callable[[Job], str], force: bool) -> None:
     terminal = sys.stderr.isatty()
     with_bar = terminal and len(jobs) > 1
     failed, held = 0, []
-    with click.progressbar(jobs, file=sys.stderr) if with_bar else nullcontext(jobs) as steps:
+    bar: AbstractContextManager[Iterable[Job]] = nullcontext(jobs)
+    if with_bar:
+        bar = click.progressbar(jobs, file=sys.stderr)
+    with bar as steps:
         for job in steps:
             try:
                 check_target(job, force)
@@ -239,13 +246,13 @@ def check_target(job: Job, force: bool) -> None:
 
 def read(path: Path) -> bytes:
     """Inverse of write."""
-    return click.get_binary_stream("stdin").read() if path == STREAM else path.read_bytes()
+    return sys.stdin.buffer.read() if path == STREAM else path.read_bytes()
 
 
 def write(path: Path, data: bytes) -> None:
     """Write a file whole or not at all: beside its place first, and then renamed."""
     if path == STREAM:
-        click.get_binary_stream("stdout").write(data)
+        sys.stdout.buffer.write(data)
         return
     if path.exists() and not path.is_file():  # a device or a pipe stays what it is
         path.write_bytes(data)
@@ -262,12 +269,12 @@ def write(path: Path, data: bytes) -> None:
 def describe(name: str, told: container.Info) -> str:
     """A few lines about a file."""
     h = told.header
-    rate = f"{grouped(told.bytes)} bytes, {told.bits_per_pixel:.3f} bpp"
+    rate = f"{grouped(told.total)} bytes, {told.bits_per_pixel:.3f} bpp"
     lines = [f"{name}: {h.kind.name.lower()}, {h.mode} {h.width} x {h.height}, {rate}"]
     if h.kind != container.Kind.STORED:
         lines.append(f"  model {h.model.hex()}, tiles of {h.tile}, {h.lanes} lanes")
     if h.kind == container.Kind.LOSSY:
-        lines.append(f"  quality {h.quality}, temperature {h.temperature / 64:.2f}, seed {h.seed}")
+        lines.append(f"  quality {h.quality + 1}, temperature {h.temperature / 64:.2f}, seed {h.seed}")
     lines.append("  " + ", ".join(f"{chunk} {grouped(count)}" for chunk, count in told.sizes.items()))
     return "\n".join(lines)
 

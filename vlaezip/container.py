@@ -52,7 +52,7 @@ class Header:
     """What a reader knows before it decodes. The law: a Header that exists is valid; CorruptFile otherwise.
 
     model: first 4 bytes of the SHA-256 of the integer weights. tile: side of the largest tile. lanes: of the ANS
-    coder. temperature: in 1/64. Fields that a kind does not have keep their defaults.
+    coder. quality: level of rounding, from 0. temperature: in 1/64. Fields that a kind lacks keep their defaults.
     """
 
     kind: Kind
@@ -108,15 +108,15 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What `vlaezip info` tells: the header, the bytes of each chunk's payload, and the whole file's."""
+    """What a file tells undecoded: its header, the bytes of each chunk's payload, and of all the file."""
 
     header: Header
     sizes: dict[str, int]
-    bytes: int
+    total: int
 
     @property
     def bits_per_pixel(self) -> float:
-        return 8 * self.bytes / (self.header.width * self.header.height)
+        return 8 * self.total / (self.header.width * self.header.height)
 
 
 def write(container: Container) -> bytes:

@@ -5,7 +5,10 @@ sum |w| * a_max + |bias| < 2**24. Then every partial sum is an integer that floa
 """
 
 from dataclasses import dataclass
+from typing import Any
 
+import numba
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +17,7 @@ from vlaezip.errors import ModelError
 
 OPERAND_MAX = 2048
 SUM_LIMIT = 1 << 24
+NONE, MOST = np.float32(0), np.float32(ACTIVATION_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,22 @@ class Affine:
         """[..., I] integers -> [..., O] integers."""
         flat = torch.addmm(self.bias, x.reshape(-1, x.shape[-1]), self.weight).mul_(self.scale).floor_()
         return flat.view(*x.shape[:-1], -1)
+
+    def rectified(self, x: Tensor, sums: Tensor, out: Tensor, residual: bool = False) -> None:
+        """out = rectify(self(x)), or of out + self(x): [N, I] -> [N, O]; sums [N, O] is scratch. On the CPU only."""
+        torch.addmm(self.bias, x, self.weight, out=sums)
+        rescale_rectify(sums.numpy(), self.scale.numpy(), out.numpy(), residual)
+
+
+@numba.njit(cache=True, nogil=True)
+def rescale_rectify(sums: Any, scale: Any, out: Any, residual: bool) -> None:
+    """out = clamp(floor(sums * scale) + out if residual), in one pass over [N, O]."""
+    for i in range(sums.shape[0]):
+        for o in range(sums.shape[1]):
+            value = np.floor(sums[i, o] * scale[o])
+            if residual:
+                value += out[i, o]
+            out[i, o] = min(max(value, NONE), MOST)
 
 
 def prove(name: str, weight: Tensor, bias: Tensor, shift: Tensor, largest: Tensor) -> None:

@@ -4,15 +4,14 @@ Encoding looks at all places at once; decoding goes by wavefront steps, and eval
 run `Net` on the same integers, so the batch cannot matter. x is int32 [B, H, W, C] throughout.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
@@ -20,12 +19,13 @@ from vlaezip.coding.codecs import Codec
 from vlaezip.coding.logistic import Grid, Ints, Mixture, intervals, mixture
 from vlaezip.coding.tables import PRECISION
 from vlaezip.config import LocalConfig
-from vlaezip.exact import Affine, rectify
-from vlaezip.window import FILL, GAIN_BITS, GAIN_OF, contrast, look, pad, settle, wavefront
+from vlaezip.exact import Affine
+from vlaezip.window import FILL, know, look, pad, settle, wavefront
 
 CHUNK = 1 << 15  # places that the parallel pass looks at together
 
 Draw = Callable[[Mixture, Grid], Ints]
+Choose = Callable[[int, Mixture, Grid], Ints]  # number of the group, its mixtures and their symbols' grid
 
 
 class Steps(NamedTuple):
@@ -81,18 +81,6 @@ class LocalAR:
     heads: tuple[Affine, ...]
     outs: tuple[Affine, ...]
 
-    def trunk(self, inputs: Tensor) -> Tensor:
-        """[N, I] -> [N, hidden]."""
-        h = rectify(self.stem(inputs))
-        for layer in self.layers:
-            h = rectify(layer(h).add_(h))
-        return h
-
-    def outputs(self, group: int, h: Tensor, known: Tensor) -> NDArray[np.float32]:
-        """[N, hidden] and the contrast of the channels known so far [N, seen] -> [N * g, 3, K]."""
-        o = self.outs[group](rectify(self.heads[group](torch.cat([h, known], 1))))
-        return o.view(-1, 3, self.config.mixtures).cpu().numpy()
-
     @property
     def device(self) -> torch.device:
         return self.stem.bias.device
@@ -120,16 +108,9 @@ class Canvas:
         i, j = np.divmod(place, w)
         self.spot = (picture * shown.shape[1] + i + window.up) * self.row + j + window.left
         self.edge = ((j == 0) & (i < h - 1)).astype(np.int8) + 2 * (j == w - 1)
-        self.offsets = np.array([dy * self.row + dx for dy, dx in window.offsets], np.int64)
         self.extra = scene.extra.reshape(len(self.order), -1)
         self.base = scene.base.reshape(-1, c)
         self.config = config
-
-    def view(self, start: int, end: int) -> tuple[NDArray[np.float32], Ints, NDArray[np.int64]]:
-        """Inputs [N, I + E], base [N, C], size [N] of the places start..end of the wavefront."""
-        which = self.order[start:end]
-        inputs, base, size = look(self.config, self.shown, self.spot[start:end], self.offsets, self.extra[which])
-        return inputs, base + self.base[which], size
 
     def write(self, start: int, end: int, values: Ints) -> None:
         """Draw values [N, C] at places start..end, and what windows see of them beyond the edges."""
@@ -137,67 +118,93 @@ class Canvas:
         settle(self.shown, self.spot[start:end], self.edge[start:end], self.row, self.config.window, residual)
 
 
-def vectors(net: LocalAR, canvas: Canvas, scene: Scene, start: int, end: int, choose: Any) -> Ints:
-    """Go through the groups of places start..end; choose(channels, mixture) gives their symbols [N * g]. -> [N, C]."""
-    config = net.config
-    inputs, base, size = canvas.view(start, end)
-    h = net.trunk(torch.from_numpy(inputs).to(net.device))
-    values = np.zeros((end - start, config.channels), np.int32)
-    gain = torch.from_numpy(GAIN_OF[size]).float()[:, None]
-    for number, channels, seen in groups(config, scene.grey):
-        offset = torch.from_numpy((values - base)[:, list(seen)]).float()
-        outputs = net.outputs(number, h, contrast(offset, gain).to(net.device))
-        shift = (values - base)[:, config.order[:1]] if config.relative and seen else 0
-        centre = (base[:, list(channels)] + shift).reshape(-1)
-        mix = mixture(outputs, centre, np.repeat(size, len(channels)), scene.warmth)
-        values[:, list(channels)] = choose(number, channels, mix).reshape(-1, len(channels)) * scene.steps.step[list(channels)]
-        if scene.grey:
-            values[:] = values[:, list(channels)]
-    return values
+class Evaluator:
+    """Runs the net on places of a canvas, up to `capacity` at once, in buffers of its own."""
+
+    def __init__(self, net: LocalAR, canvas: Canvas, scene: Scene, capacity: int) -> None:
+        config = net.config
+        self.net, self.canvas, self.scene = net, canvas, scene
+        self.groups = list(groups(config, scene.grey))
+        self.grids = [scene.steps.grid(capacity, channels) for _, channels, _ in self.groups]
+        self.inputs = torch.empty(capacity, len(net.stem.weight))
+        self.hidden = torch.empty(capacity, config.hidden + config.channels)  # and the channels known so far
+        self.sums = torch.empty(capacity, config.hidden)
+        self.head = torch.empty(capacity, config.head)
+        self.base = np.empty((capacity, config.channels), np.int32)
+        self.size = np.empty(capacity, np.int64)
+
+    def values(self, start: int, end: int, choose: Choose) -> Ints:
+        """Go through the groups of the places start..end of the wavefront, choose giving their symbols. -> [N, C]."""
+        net, config, n = self.net, self.net.config, end - start
+        inputs, hidden, head, base, size = self.inputs[:n], self.hidden[:n], self.head[:n], self.base[:n], self.size[:n]
+        self.look(start, end, inputs.numpy(), base, size)
+        trunk, known = hidden[:, : config.hidden], hidden.numpy()[:, config.hidden :]
+        net.stem.rectified(inputs, self.sums[:n], trunk)
+        for layer in net.layers:
+            layer.rectified(trunk, self.sums[:n], trunk, residual=True)
+        values = np.zeros((n, config.channels), np.int32)
+        for (number, channels, seen), grid in zip(self.groups, self.grids, strict=True):
+            net.heads[number].rectified(hidden[:, : config.hidden + len(seen)], head, head)
+            outputs = net.outs[number](head).view(-1, 3, config.mixtures).numpy()
+            first, last = channels[0], channels[-1] + 1
+            centre = base[:, first:last].reshape(-1)
+            if config.relative and seen:
+                centre = centre + (values - base)[:, seen[0]]
+            mix = mixture(outputs, centre, np.repeat(size, len(channels)), self.scene.warmth)
+            symbols = choose(number, mix, Grid(*(a[: len(outputs)] for a in grid)))
+            values[:, first:last] = symbols.reshape(n, -1) * self.scene.steps.step[first:last]
+            for k, c in enumerate(channels):
+                know(values[:, c], base[:, c], size, known[:, len(seen) + k])
+        return np.repeat(values[:, config.order[:1]], config.channels, 1) if self.scene.grey else values
+
+    def look(self, start: int, end: int, inputs: Any, base: Any, size: Any) -> None:
+        """Fill inputs [N, I + E], base [N, C] and size [N] of the places start..end."""
+        canvas = self.canvas
+        which = canvas.order[start:end]
+        look(canvas.config, canvas.shown, canvas.spot[start:end], canvas.extra[which], canvas.row, inputs, base, size)
+        base += canvas.base[which]
 
 
 def encode_intervals(net: LocalAR, scene: Scene, x: Ints) -> Intervals:
     """One parallel pass over x: the intervals of its symbols, in the order in which decode meets them."""
-    config = net.config
-    canvas = Canvas(config, scene, x)
-    flat = x.reshape(-1, config.channels)[canvas.order]
-    coded = list(groups(config, scene.grey))
-    widths = np.array([len(channels) for _, channels, _ in coded])
-    total = widths.sum()
-    starts, freqs = (np.empty(len(flat) * total, np.uint32) for _ in range(2))
-    # The segment of group g in a step of places a..b begins at a * total + (b - a) * (widths before g).
-    before = np.cumsum(widths) - widths
-    bounds = (canvas.bounds[:-1, None] * total + np.diff(canvas.bounds)[:, None] * before).reshape(-1)
-    bounds = np.append(bounds, len(starts))
+    canvas = Canvas(net.config, scene, x)
+    flat = x.reshape(-1, net.config.channels)[canvas.order]
+    evaluator = Evaluator(net, canvas, scene, min(CHUNK, len(flat)))
+    widths = np.array([len(channels) for _, channels, _ in evaluator.groups])
+    starts, freqs = (np.empty(len(flat) * widths.sum(), np.uint32) for _ in range(2))
+    bounds = segments(canvas.bounds, widths)
     step_of = np.repeat(np.arange(len(canvas.bounds) - 1), np.diff(canvas.bounds))
-
     for a in range(0, len(flat), CHUNK):
         b = min(a + CHUNK, len(flat))
+        step = step_of[a:b]
 
-        def known(number: int, channels: tuple[int, ...], mix: Mixture, a: int = a, b: int = b) -> Ints:
-            symbols = flat[a:b, list(channels)] // scene.steps.step[list(channels)]
-            start, freq = intervals(mix, scene.steps.grid(b - a, channels), symbols.reshape(-1))
-            step = step_of[a:b]
-            first = bounds[step * len(coded) + number] + (np.arange(a, b) - canvas.bounds[step]) * len(channels)
+        def known(number: int, mix: Mixture, grid: Grid, a: int = a, b: int = b, step: Any = step) -> Ints:
+            _, channels, _ = evaluator.groups[number]
+            symbols = flat[a:b, channels[0] : channels[-1] + 1].reshape(-1) // grid.step
+            first = bounds[step * len(widths) + number] + (np.arange(a, b) - canvas.bounds[step]) * len(channels)
             where = (first[:, None] + np.arange(len(channels))).reshape(-1)
-            starts[where], freqs[where] = start, freq
+            starts[where], freqs[where] = intervals(mix, grid, symbols)
             return symbols
 
-        vectors(net, canvas, scene, a, b, known)
+        evaluator.values(a, b, known)
     return Intervals(starts, freqs, bounds)
+
+
+def segments(steps: NDArray[np.int64], widths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each group of each step begins among the symbols: a step's groups follow one another. -> [S * G + 1]."""
+    before = np.cumsum(widths) - widths
+    starts = steps[:-1, None] * widths.sum() + np.diff(steps)[:, None] * before
+    return np.append(starts.reshape(-1), steps[-1] * widths.sum())
 
 
 def decode(net: LocalAR, scene: Scene, draw: Draw) -> Ints:
     """By wavefront: x [B, H, W, C], its symbols taken from `draw` in the order in which encode pushed them."""
     shape = scene.base.shape
     canvas = Canvas(net.config, scene, scene.base.astype(np.int32))
+    evaluator = Evaluator(net, canvas, scene, int(np.diff(canvas.bounds).max()))
     result = np.empty((len(canvas.order), shape[3]), np.int32)
-    for a, b in zip(canvas.bounds[:-1], canvas.bounds[1:], strict=True):
-
-        def take(number: int, channels: tuple[int, ...], mix: Mixture, n: int = b - a) -> Ints:
-            return draw(mix, scene.steps.grid(n, channels))
-
-        values = vectors(net, canvas, scene, a, b, take)
+    for a, b in itertools.pairwise(canvas.bounds.tolist()):
+        values = evaluator.values(a, b, lambda _, mix, grid: draw(mix, grid))
         canvas.write(a, b, values)
         result[canvas.order[a:b]] = values
     return result.reshape(shape)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-from vlaezip.container import ALPHA_MODES, MAX_PIXELS, MAX_SIDE, MODELLED_MODES, MODES
+from vlaezip.container import ALPHA_MODES, MAX_PIXELS, MAX_SIDE, MODES
 from vlaezip.errors import CorruptFile, ImageError
 
 Plane = NDArray[np.uint8]
@@ -39,7 +39,10 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95}, "WEBP": {"lo
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A picture of a modelled mode. pixels: [H, W, 3] for RGB and RGBA, [H, W, 1] for L and LA; alpha: [H, W]."""
+    """pixels: [H, W, 3] for RGB and RGBA, else [H, W, 1]; alpha: [H, W] for LA and RGBA, else None.
+
+    The pixels of P and 1 are indices: such a picture is never modelled, and cannot be joined without its palette.
+    """
 
     mode: str
     pixels: Plane
@@ -95,14 +98,9 @@ def prepare(image: Image.Image) -> Image.Image:
 
 
 def split(image: Image.Image, strip: bool = False) -> Picture:
-    """Samples and metadata of a picture that a model takes (prepared here); strip leaves the metadata out.
-
-    Raises ImageError, on palette and 1-bit pictures too: those are stored.
-    """
+    """Samples and metadata of a picture, prepared here; strip leaves the metadata out. Raises ImageError."""
     image = prepare(image)
-    if image.mode not in MODELLED_MODES:
-        raise ImageError(f"mode {image.mode} is stored, only {', '.join(MODELLED_MODES)} are modelled")
-    samples = np.asarray(image)
+    samples = np.asarray(image).astype(np.uint8, copy=False)
     samples = samples[..., None] if samples.ndim == 2 else samples  # [H, W, C]
     icc, exif, xmp = metadata(image, strip)
     if image.mode in ALPHA_MODES:
@@ -111,7 +109,7 @@ def split(image: Image.Image, strip: bool = False) -> Picture:
 
 
 def join(picture: Picture) -> Image.Image:
-    """Inverse of split. The law: join(split(im)) has the mode, samples and metadata of im."""
+    """Inverse of split. The law: join(split(im)) has the mode, samples and metadata of im, but for modes P and 1."""
     samples = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
     samples = samples[..., 0] if samples.shape[-1] == 1 else samples
     image = Image.fromarray(np.ascontiguousarray(samples))
@@ -119,7 +117,7 @@ def join(picture: Picture) -> Image.Image:
 
 
 def metadata(image: Image.Image, strip: bool = False) -> tuple[bytes | None, bytes | None, bytes | None]:
-    """ICC, EXIF and XMP as Pillow found them; of a TIFF the tags that describe the picture."""
+    """ICC, EXIF and XMP as Pillow found them; of a TIFF the tags that describe the picture. Raises ImageError."""
     if strip:
         return None, None, None
     info = image.info
@@ -131,8 +129,7 @@ def metadata(image: Image.Image, strip: bool = False) -> tuple[bytes | None, byt
 
 
 def attach(image: Image.Image, icc: bytes | None, exif: bytes | None, xmp: bytes | None) -> Image.Image:
-    """The picture with this metadata, where Pillow looks for it."""
-    image = image.copy()
+    """The same picture, given this metadata where Pillow looks for it."""
     found = {"icc_profile": icc, "exif": exif, "xmp": xmp}
     image.info |= {key: value for key, value in found.items() if value is not None}
     return image
@@ -153,10 +150,11 @@ def unpack_alpha(data: bytes, height: int, width: int) -> Plane:
 
 
 def store(image: Image.Image) -> bytes:
-    """The smaller of PNG and lossless WebP, without metadata. image: prepared. Raises ImageError.
+    """The smaller of PNG and lossless WebP, without metadata. Raises ImageError.
 
-    Both are decoded again, and taken only if they come back identical.
+    The picture is prepared first. Both are decoded again, and taken only if they come back identical.
     """
+    image = prepare(image)
     bare = _pad_palette(image)
     bare.info = _transparency(image)
     candidates = [_encode(bare, "PNG", optimize=True)]
@@ -169,8 +167,19 @@ def store(image: Image.Image) -> bytes:
     return min(sound, key=len)
 
 
-def unstore(data: bytes, mode: str, width: int, height: int) -> Image.Image:
-    """Inverse of store. The size is compared with the header's before any sample is decoded. Raises CorruptFile."""
+def unstore(
+    data: bytes,
+    mode: str,
+    width: int,
+    height: int,
+    icc: bytes | None = None,
+    exif: bytes | None = None,
+    xmp: bytes | None = None,
+) -> Image.Image:
+    """Inverse of store, with metadata attached. Raises CorruptFile.
+
+    Mode and size are compared with the header's before any sample is decoded.
+    """
     kind = "PNG" if data[:1] == b"\x89" else "WEBP"
     if kind == "WEBP":
         _check_webp(data, width, height)  # Pillow makes room for the whole canvas when it opens one
@@ -184,7 +193,7 @@ def unstore(data: bytes, mode: str, width: int, height: int) -> Image.Image:
         raise CorruptFile(f"stored {kind} cannot be decoded: {_reason(error)}") from None
     plain = image.copy() if image.mode == mode else image.convert(mode)
     plain.info = _transparency(image)
-    return plain
+    return attach(plain, icc, exif, xmp)
 
 
 def _check(image: Image.Image) -> None:
@@ -211,13 +220,15 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _tags(image: Image.Image) -> bytes | None:
-    """EXIF of a TIFF, without the tags that describe its layout."""
-    exif = image.getexif()
+    """EXIF of a TIFF, without the tags that describe its layout. Raises ImageError."""
     kept = Image.Exif()
-    kept.load(exif.tobytes())
-    for tag in set(kept) - TIFF_TAGS:
-        del kept[tag]
-    return kept.tobytes() if len(kept) else None
+    try:
+        kept.load(image.getexif().tobytes())
+        for tag in set(kept) - TIFF_TAGS:
+            del kept[tag]
+        return kept.tobytes() if len(kept) else None
+    except PIL_ERRORS as error:
+        raise ImageError(f"its EXIF cannot be read, only left out (strip): {_reason(error)}") from None
 
 
 def _transparency(image: Image.Image) -> dict[str | tuple[int, int], Any]:

@@ -20,7 +20,7 @@ from vlaezip.local_ar import PIXELS, LocalAR, Scene, Steps
 from vlaezip.window import CONTRAST_MAX
 
 LOG_FINE = 55  # 16 ln 32: a scale of one unit of z, in steps of the fine grid
-LOG_LIMIT = 48  # the posterior's log-scale lies within 3 nats
+LOG_LIMIT = 24  # the posterior's log-scale lies within 1.5 nats
 Shape = tuple[int, int, int]  # pictures, height, width
 Block = tuple[Conv3, Affine]
 

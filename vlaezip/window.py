@@ -21,6 +21,9 @@ CONTRAST_MAX = 1023
 # Contrast is shown as difference * 512 / S, S = 2**(s / 4) for size number s.
 GAIN_BITS = 8
 HALF_GAIN = 1 << (GAIN_BITS - 1)
+GAIN_STEP, HALF = np.float32(2.0**-GAIN_BITS), np.float32(0.5)
+LEAST, MOST = np.float32(-CONTRAST_MAX), np.float32(CONTRAST_MAX)
+MAX_RUN = 16  # places of a window in one row, at the most
 GAIN_OF = np.array([isqrt(isqrt(1 << (4 * (9 + GAIN_BITS) - s))) for s in range(SIZES)], np.int64)  # floor(2**17 / S)
 FIXED_SIZE = {"preview": 24, "zero": 36}
 
@@ -98,76 +101,92 @@ def input_units(config: LocalConfig) -> list[tuple[int, float, int]]:
     return window + [(config.channels, 2.0**-5, CONTRAST_MAX), (config.channels, 2.0**-7, 128), (1, 2.0**-3, 24)]
 
 
-def look(
-    config: LocalConfig, shown: Any, spot: Any, offsets: Any, extra: Any
-) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]:
-    """describe(), straight from the canvas: the twin that codecs run on a CPU.
+def runs(window: Window, row: int) -> NDArray[np.int64]:
+    """The window as stretches of a padded picture with `row` places a row: (first offset, length), int64 [R, 2]."""
+    starts: dict[int, list[int]] = {}
+    for dy, dx in window.offsets:
+        starts.setdefault(dy, []).append(dx)
+    return np.array([(dy * row + min(dxs), len(dxs)) for dy, dxs in starts.items()], np.int64)
 
-    shown int16 [M, C]: padded pictures; spot [N]: rows of it; offsets [P]: the window, in rows; extra int16 [N, E].
-    -> inputs [N, I + E], base [N, C], size [N].
+
+def look(config: LocalConfig, shown: Any, spot: Any, extra: Any, row: int, inputs: Any, base: Any, size: Any) -> None:
+    """describe(), straight from the canvas into inputs [N, I + E], base [N, C], size [N]: the twin that codecs run.
+
+    shown int16 [M, C]: padded pictures; spot [N]: places in it; row: places a row; extra int16 [N, E].
     """
-    n, c = len(spot), shown.shape[1]
-    median = config.reference == "median"
-    seen = len(offsets) * c + (2 * c + 1 if median else 0)
-    inputs = np.empty((n, seen + extra.shape[1]), np.float32)
-    base, size = np.zeros((n, c), np.int32), np.zeros(n, np.int64)
-    if median:
-        ring = np.array([config.window.offsets.index(o) for o in ACTIVITY_RING])
-        look_median(shown, spot, offsets, extra, ring, inputs, base, size)
+    stretches, channels = runs(config.window, row), shown.shape[1]
+    if config.reference == "median":
+        ring = np.array([dy * row + dx for dy, dx in ACTIVITY_RING])
+        look_median(shown, shown.reshape(-1), spot, stretches, ring, extra, inputs, base, size)
     else:
+        base[:] = 0
         size[:] = FIXED_SIZE[config.reference]
-        look_fixed(shown, spot, offsets, extra, GAIN_OF[FIXED_SIZE[config.reference]], inputs)
-    return inputs, base, size
+        gain = np.float32(GAIN_OF[FIXED_SIZE[config.reference]] * 2.0**-GAIN_BITS)
+        look_fixed(shown.reshape(-1), channels, spot, stretches, extra, gain, inputs)
 
 
 @numba.njit(cache=True, nogil=True)
-def look_fixed(shown: Any, spot: Any, offsets: Any, extra: Any, gain: int, inputs: Any) -> None:
+def look_fixed(flat: Any, channels: int, spot: Any, stretches: Any, extra: Any, gain: Any, inputs: Any) -> None:
     """look() without a reference in the window."""
-    channels = shown.shape[1]
+    none = np.zeros(MAX_RUN * channels, np.float32)
     for i in range(len(spot)):
-        n = 0
-        for p in range(len(offsets)):
-            for c in range(channels):
-                d = (np.int64(shown[spot[i] + offsets[p], c]) * gain + HALF_GAIN) >> GAIN_BITS
-                inputs[i, n] = min(max(d, -CONTRAST_MAX), CONTRAST_MAX)
-                n += 1
+        n = stretch(flat, channels, spot[i], stretches, none, gain, inputs[i])
         for e in range(extra.shape[1]):
             inputs[i, n + e] = extra[i, e]
 
 
 @numba.njit(cache=True, nogil=True)
-def look_median(shown: Any, spot: Any, offsets: Any, extra: Any, ring: Any, inputs: Any, base: Any, size: Any) -> None:
-    """look() relative to the median edge detector."""
+def stretch(flat: Any, channels: int, spot: int, stretches: Any, middle: Any, gain: Any, line: Any) -> int:
+    """contrast() of a window against `middle`, into line. -> its length. Bounds: |difference| * gain < 2**24."""
+    n = 0
+    for r in range(len(stretches)):
+        first, length = (spot + stretches[r, 0]) * channels, stretches[r, 1] * channels
+        for k in range(length):
+            d = np.floor((np.float32(flat[first + k]) - middle[k]) * gain + HALF)
+            line[n + k] = min(max(d, LEAST), MOST)
+        n += length
+    return n
+
+
+@numba.njit(cache=True, nogil=True)
+def look_median(
+    shown: Any, flat: Any, spot: Any, stretches: Any, ring: Any, extra: Any, inputs: Any, base: Any, size: Any
+) -> None:
+    """look() relative to the median edge detector. ring: offsets of ACTIVITY_RING, which begins with W, N, NW."""
     channels = shown.shape[1]
+    middle = np.zeros(MAX_RUN * channels, np.float32)
     activity = np.zeros(channels, np.int64)
     for i in range(len(spot)):
         total = np.int64(0)
         for c in range(channels):
-            west, north, corner = (
-                np.int64(shown[spot[i] + offsets[ring[0]], c]),
-                np.int64(shown[spot[i] + offsets[ring[1]], c]),
-                np.int64(shown[spot[i] + offsets[ring[2]], c]),
-            )
-            middle = max(min(west, north), min(max(west, north), west + north - corner))
-            base[i, c] = middle
+            west = np.int64(shown[spot[i] + ring[0], c])
+            north = np.int64(shown[spot[i] + ring[1], c])
+            corner = np.int64(shown[spot[i] + ring[2], c])
+            base[i, c] = max(min(west, north), min(max(west, north), west + north - corner))
             activity[c] = 0
             for r in range(len(ring)):
-                activity[c] += abs(np.int64(shown[spot[i] + offsets[ring[r]], c]) - middle)
+                activity[c] += abs(np.int64(shown[spot[i] + ring[r], c]) - base[i, c])
             total += activity[c]
+            for k in range(MAX_RUN):
+                middle[k * channels + c] = base[i, c]
         size[i] = SIZE_OF_ACTIVITY[total]
         gain = GAIN_OF[size[i]]
-        n = 0
-        for p in range(len(offsets)):
-            for c in range(channels):
-                d = ((np.int64(shown[spot[i] + offsets[p], c]) - base[i, c]) * gain + HALF_GAIN) >> GAIN_BITS
-                inputs[i, n] = min(max(d, -CONTRAST_MAX), CONTRAST_MAX)
-                n += 1
+        n = stretch(flat, channels, spot[i], stretches, middle, np.float32(gain) * GAIN_STEP, inputs[i])
         for c in range(channels):
             inputs[i, n + c] = min((activity[c] * gain + HALF_GAIN) >> GAIN_BITS, CONTRAST_MAX)
             inputs[i, n + channels + c] = base[i, c] - 128
-        inputs[i, n + 2 * channels] = size[i] - 24
+        n += 2 * channels
+        inputs[i, n] = size[i] - 24
         for e in range(extra.shape[1]):
-            inputs[i, n + 2 * channels + 1 + e] = extra[i, e]
+            inputs[i, n + 1 + e] = extra[i, e]
+
+
+@numba.njit(cache=True, nogil=True)
+def know(values: Any, base: Any, size: Any, known: Any) -> None:
+    """contrast() of values [N] against base [N], into known [N]: what later channels see of an earlier one."""
+    for i in range(len(values)):
+        d = (np.int64(values[i] - base[i]) * GAIN_OF[size[i]] + HALF_GAIN) >> GAIN_BITS
+        known[i] = min(max(d, -CONTRAST_MAX), CONTRAST_MAX)
 
 
 def settle(shown: Any, spot: Any, edge: Any, row: int, window: Window, values: Any) -> None:

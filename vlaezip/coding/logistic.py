@@ -98,7 +98,7 @@ def mixture(outputs: NDArray[np.float32], base: NDArray[Any], size: NDArray[np.i
     return result
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True)
 def cumulative(weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, k: Any) -> Any:
     """Mass below symbol k in units of 2**-22. Strictly increasing: a symbol has at least one unit."""
     if k <= low:
@@ -130,7 +130,7 @@ def intervals(mix: Mixture, grid: Grid, symbols: Ints) -> tuple[NDArray[np.uint3
     return starts, freqs
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True)
 def search(weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, target: Any) -> tuple[Any, Any, Any]:
     """The symbol whose interval holds target, with the interval's start and end."""
     first, last = np.int64(low), np.int64(low) + count

@@ -17,6 +17,7 @@ from vlaezip.window import CONTRAST_MAX, FILL, GAIN_BITS, GAIN_OF, FIXED_SIZE, c
 UNIT = 2.0**-ACTIVATION_BITS
 FINE = 2.0**LATENT_BITS
 FLOOR = 2.0**-22
+LOG_LIMIT = 1.5  # of the posterior's log-scale, in nats
 FAR = 1e9  # beyond any mean, in any unit
 
 
@@ -216,7 +217,9 @@ def preview_neighbourhood(preview: Tensor) -> Tensor:
 def lossless_terms(net: Vlae, x: Tensor, padded: Tensor) -> Terms:
     """One sample of the ELBO (VLAE eq. 3), z on the fine grid. x [B, H, W, 3]; padded: its windows' view."""
     mean, log_scale = net.analysis(x.permute(0, 3, 1, 2))
-    log_scale = log_scale.clamp(-3, 3)
+    log_scale = log_scale.clamp(-LOG_LIMIT, LOG_LIMIT)
+    with torch.no_grad():  # the step that costs what bits-back would: its log2 is the entropy of q
+        net.log_step.lerp_(log_scale.float().mean((0, 2, 3))[None] + 2, 0.01)
     u = torch.rand_like(mean).clamp(1e-4, 1 - 1e-4)
     z = (mean + log_scale.exp() * torch.logit(u)).clamp(-LATENT_MAX / FINE, LATENT_MAX / FINE)
     entropy = (log_scale + 2) / math.log(2) + LATENT_BITS  # of a logistic, in steps of the fine grid

@@ -1,0 +1,97 @@
+"""Lossless: real files of vlaezip, PNG, WebP and JPEG XL, each decoded and compared bit for bit.
+
+python -m benchmarks.lossless --data FOLDER
+"""
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import vlaezip
+from benchmarks import peers, pictures, report
+from benchmarks.peers import Peer
+from benchmarks.report import Table
+
+Pixels = NDArray[np.uint8]
+
+CODECS = {
+    **peers.LOSSLESS,
+    "vlaezip": Peer(
+        lambda x: vlaezip.compress(Image.fromarray(x), lossless=True), lambda data: np.asarray(vlaezip.decompress(data))
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One picture through one codec."""
+
+    size: int
+    values: int
+    encode_seconds: float
+    decode_seconds: float
+    exact: bool
+
+    @property
+    def rate_bits(self) -> float:
+        """Bits per channel value."""
+        return 8 * self.size / self.values
+
+
+def measure(peer: Peer, x: Pixels) -> Outcome:
+    """Encode, decode and compare."""
+    data, encode_seconds = pictures.timed(lambda: peer.encode(x))
+    back, decode_seconds = pictures.timed(lambda: peer.decode(data))
+    return Outcome(len(data), x.size, encode_seconds, decode_seconds, bool(np.array_equal(back, x)))
+
+
+def summary(name: str, outcomes: list[Outcome]) -> list[object]:
+    """A row of the table of codecs."""
+    n = len(outcomes)
+    return [
+        name,
+        sum(o.rate_bits for o in outcomes) / n,
+        8 * sum(o.size for o in outcomes) / sum(o.values for o in outcomes),
+        sum(o.size for o in outcomes),
+        sum(o.encode_seconds for o in outcomes) / n,
+        sum(o.decode_seconds for o in outcomes) / n,
+        f"{sum(o.exact for o in outcomes)} of {n}",
+    ]
+
+
+def main() -> None:
+    options = pictures.arguments(__doc__).parse_args()
+    pictures.use_threads(options.threads)
+    found = pictures.load(options.data, options.limit)
+    warm = pictures.crop(found)
+    for peer in CODECS.values():
+        measure(peer, warm)
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in CODECS}
+    for name, x in found.items():
+        for codec, peer in CODECS.items():
+            outcomes[codec].append(measure(peer, x))
+        print(name, *(f"{codec} {outcomes[codec][-1].rate_bits:.3f}" for codec in CODECS), file=sys.stderr, flush=True)
+    columns = ["codec", "mean bpd", "bpd of all", "bytes", "encode s", "decode s", "bit for bit"]
+    rows = [summary(name, list_) for name, list_ in outcomes.items()]
+    each = [
+        [name, "{1} x {0}".format(*x.shape), *(outcomes[codec][i].rate_bits for codec in CODECS)]
+        for i, (name, x) in enumerate(found.items())
+    ]
+    note = "bpd: bits of the file per channel value. Seconds: mean of a picture, start-up apart, peers on one thread."
+    report.publish(
+        "lossless",
+        f"Lossless, {len(found)} pictures",
+        [
+            Table("Codecs", columns, rows, note=note),
+            Table("Bits per channel value", ["picture", "size", *CODECS], each),
+        ],
+    )
+    if not all(o.exact for list_ in outcomes.values() for o in list_):
+        raise SystemExit("not all pictures came back bit for bit")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The pictures to measure with, and a stopwatch."""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks import example
+
+KINDS = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff"}
+CROP = 96  # side of the warm-up picture
+
+Pixels = NDArray[np.uint8]
+T = TypeVar("T")
+
+
+def arguments(text: str | None) -> argparse.ArgumentParser:
+    """A parser with what all benchmarks take."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder of pictures; without it, the example picture")
+    parser.add_argument("--threads", type=int, help="threads of torch and numba; without it, what they choose")
+    parser.add_argument("--limit", type=int, help="take only so many pictures")
+    return parser
+
+
+def use_threads(count: int | None) -> None:
+    """Let torch and numba use so many threads."""
+    if count is not None:
+        torch.set_num_threads(count)
+        numba.set_num_threads(count)
+
+
+def load(data: Path | None, limit: int | None = None) -> dict[str, Pixels]:
+    """Name and RGB pixels of the pictures of a folder, by name."""
+    if data is None:
+        return {"example": example.make()}
+    found = sorted(p for p in data.iterdir() if p.suffix.lower() in KINDS)[:limit]
+    if not found:
+        raise SystemExit(f"no pictures in {data}")
+    return {path.stem: np.asarray(Image.open(path).convert("RGB")) for path in found}
+
+
+def crop(pictures: dict[str, Pixels]) -> Pixels:
+    """A small piece of the first picture: what imports, compiles and loads is done on it, before the clock runs."""
+    return np.ascontiguousarray(next(iter(pictures.values()))[:CROP, :CROP])
+
+
+def timed(work: Callable[[], T]) -> tuple[T, float]:
+    """The result and the seconds it took."""
+    start = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - start

@@ -1,0 +1,284 @@
+"""The command line, end to end on tiny pictures."""
+
+import os
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import vlaezip
+from vlaezip import cli, container
+from vlaezip.container import Kind
+
+NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8))
+PALETTE = NOISE.quantize(9)
+
+
+def call(*words, **options):
+    return CliRunner().invoke(cli.commands, [str(word) for word in words], **options)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    NOISE.save("noise.png")
+    PALETTE.save("palette.png")
+    Path("tree/deep").mkdir(parents=True)
+    PALETTE.save("tree/a.png")
+    PALETTE.save("tree/deep/b.GIF")
+    Path("tree/notes.txt").write_text("no picture")
+    return tmp_path
+
+
+def made(folder):
+    """The files that are there beside those of the fixture."""
+    given = {"noise.png", "palette.png", "tree/a.png", "tree/deep/b.GIF", "tree/notes.txt"}
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} - given
+
+
+def pixels(path):
+    with Image.open(path) as image:
+        return image.mode, image.size, image.tobytes()
+
+
+def test_lossless_there_and_back(folder):
+    assert call("compress", "noise.png", "--lossless").exit_code == 0
+    assert call("decompress", "noise.vlz", "-o", "back.png").exit_code == 0
+    assert pixels("back.png") == pixels("noise.png")
+    assert made(folder) == {"noise.vlz", "back.png"}
+
+
+def test_palettes_come_back_as_palettes(folder):
+    assert call("compress", "palette.png").exit_code == 0
+    assert call("decompress", "palette.vlz", "-o", "back.png").exit_code == 0
+    assert pixels("back.png") == pixels("palette.png")
+
+
+def test_lossy_options_reach_the_header(folder):
+    result = call("compress", "noise.png", "-q", 2, "--seed", 9, "--temperature", 0.5)
+    assert result.exit_code == 0, result.output
+    header = container.info(Path("noise.vlz").read_bytes()).header
+    assert (header.kind, header.seed, header.temperature) == (Kind.LOSSY, 9, 32)
+    told = call("info", "noise.vlz").output
+    assert "noise.vlz: lossy, RGB 24 x 16" in told
+    assert "quality 2, temperature 0.50, seed 9" in told
+
+
+def test_preview_differs_from_the_dream(folder):
+    assert call("compress", "noise.png").exit_code == 0
+    assert call("decompress", "noise.vlz", "-o", "dream.png").exit_code == 0
+    assert call("decompress", "noise.vlz", "-o", "preview.png", "--preview").exit_code == 0
+    assert pixels("dream.png")[:2] == pixels("preview.png")[:2] == ("RGB", (24, 16))
+    assert pixels("dream.png") != pixels("preview.png")
+
+
+def test_strip_leaves_metadata_out(folder):
+    PALETTE.save("palette.png", icc_profile=b"colours")
+    for words, there in ([], True), (["--strip"], False):
+        assert call("compress", "palette.png", "--force", *words).exit_code == 0
+        assert ("ICC" in call("info", "palette.vlz").output) == there
+
+
+def test_streams(folder):
+    png = Path("palette.png").read_bytes()
+    packed = call("compress", "-", input=png)
+    assert packed.exit_code == 0
+    back = call("decompress", "-", input=packed.stdout_bytes)
+    assert pixels(BytesIO(back.stdout_bytes)) == pixels("palette.png")
+    assert call("compress", "palette.png", "-o", "-").stdout_bytes == packed.stdout_bytes
+    assert call("compress", "-", "-o", "in/", input=png).exit_code == 0
+    assert call("info", "-", input=packed.stdout_bytes).output.startswith("-: stored, P 24 x 16")
+    assert made(folder) == {"in/stdin.vlz"}
+
+
+def test_several_files_into_a_directory(folder):
+    assert call("compress", "palette.png", "tree/a.png", "-o", "out").exit_code == 0
+    assert made(folder) == {"out/palette.vlz", "out/a.vlz"}
+
+
+def test_a_tree_is_mirrored(folder):
+    assert call("compress", "tree", "-r", "-o", "out").exit_code == 0
+    assert made(folder) == {"out/a.vlz", "out/deep/b.vlz"}
+    assert call("decompress", "out", "-r", "-o", "back/").exit_code == 0
+    assert pixels("back/deep/b.png")[:2] == ("P", (24, 16))
+
+
+def test_a_tree_without_out_stays_in_place(folder):
+    assert call("compress", "tree", "-r").exit_code == 0
+    assert made(folder) == {"tree/a.vlz", "tree/deep/b.vlz"}
+
+
+def test_nothing_is_overwritten_without_force(folder):
+    Path("palette.vlz").write_text("precious")
+    result = call("compress", "palette.png")
+    assert result.exit_code == 1
+    assert result.stderr == "vlaezip: palette.png: palette.vlz exists: use --force to overwrite it\n"
+    assert Path("palette.vlz").read_text() == "precious"
+    assert call("compress", "palette.png", "--force").exit_code == 0
+    assert call("info", "palette.vlz").exit_code == 0
+
+
+def test_the_source_is_never_overwritten(folder):
+    before = Path("palette.png").read_bytes()
+    result = call("compress", "palette.png", "-o", "palette.png", "--force")
+    assert (result.exit_code, Path("palette.png").read_bytes()) == (1, before)
+    assert "its own source" in result.stderr
+
+
+def test_a_batch_goes_on_and_reports(folder):
+    result = call("compress", "tree/notes.txt", "palette.png", "missing.png", "-o", "out")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "vlaezip: tree/notes.txt: not a picture of a kind that can be read",
+        "vlaezip: missing.png: No such file or directory",
+        "2 of 3 files failed",
+    ]
+    assert made(folder) == {"out/palette.vlz"}
+
+
+def test_errors_are_one_line(folder):
+    Path("bad.vlz").write_bytes(b"VLZ\1")
+    Image.new("CMYK", (2, 2)).save("ink.tiff")
+    for words in (["decompress", "bad.vlz"], ["info", "bad.vlz"], ["compress", "ink.tiff"], ["info", "tree"]):
+        result = call(*words)
+        assert result.exit_code == 1
+        assert result.stdout == ""
+        assert result.stderr.startswith(f"vlaezip: {words[1]}: ")
+        assert result.stderr.count("\n") == 1
+
+
+def test_a_target_of_another_kind(folder):
+    assert call("compress", "palette.png").exit_code == 0
+    assert call("decompress", "palette.vlz", "-o", "back.webp").exit_code == 0
+    assert call("decompress", "palette.vlz", "-o", "back.nonsense").exit_code == 1
+    with Image.open("back.webp") as image, PALETTE.convert("RGB") as expected:
+        assert image.convert("RGB").tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["compress", "tree"], "add -r"),
+        (["compress", "noise.png", "--lossless", "-q", "3"], "no --quality"),
+        (["compress", "noise.png", "palette.png", "-o", "-"], "several files would go to stdout"),
+        (["compress", "palette.png", "tree/../palette.png", "-o", "out"], "several files would go to out/palette.vlz"),
+        (["decompress", "tree", "-r"], r"no .vlz in tree"),
+        (["train", "nonsense", "--data", "tree", "--out", "run"], "no preset 'nonsense'"),
+    ],
+)
+def test_wrong_usage(folder, words, message):
+    result = call(*words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert made(folder) == set()
+
+
+def test_a_quality_that_the_model_lacks_is_refused(folder):
+    for quality in (0, 99):
+        result = call("compress", "noise.png", "-q", quality)
+        assert result.exit_code == 1
+        assert f"quality {quality}" in result.stderr
+
+
+def test_models_are_listed():
+    result = call("models")
+    assert result.exit_code == 0
+    assert "photo" in result.output
+
+
+def test_a_failed_write_leaves_nothing(folder, monkeypatch):
+    def full(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    result = call("compress", "palette.png")
+    assert result.stderr == "vlaezip: palette.png: No space left on device\n"
+    assert made(folder) == set()
+
+
+def test_a_device_file_is_written_through(folder):
+    assert call("compress", "palette.png", "-o", "/dev/null").exit_code == 0
+    assert not Path("/dev/null").is_file()
+
+
+def test_an_interrupt_exits_with_130_and_leaves_nothing(folder, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vlaezip.api.compress", interrupt)
+    assert exit_code(monkeypatch, "compress", "palette.png") == 130
+    assert made(folder) == set()
+
+
+def test_exit_codes_of_main(folder, monkeypatch, capsys):
+    assert exit_code(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"vlaezip, version {vlaezip.__version__}\n"
+    assert exit_code(monkeypatch, "compress", "palette.png") == 0
+    assert exit_code(monkeypatch, "compress", "palette.png") == 1
+    assert exit_code(monkeypatch, "compress") == 2
+
+
+def exit_code(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["vlaezip", *words])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    return exit_.value.code or 0
+
+
+def test_a_terminal_hears_of_success(folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    cli.run(cli.plan(["palette.png"], None, ".vlz", cli.PICTURES, False), lambda job: f"{job.source} done", False)
+    assert capsys.readouterr().err == "palette.png done\n"
+    with pytest.raises(click.exceptions.Exit):
+        cli.run(cli.plan(["palette.png", "missing.png"], None, ".vlz", cli.PICTURES, False), fail_on_missing, False)
+    heard = capsys.readouterr().err
+    assert "palette.png done\nvlaezip: missing.png: missing\n1 of 2 files failed\n" in heard
+
+
+def fail_on_missing(job):
+    if job.source.name == "missing.png":
+        raise OSError("missing")
+    return f"{job.source} done"
+
+
+def test_binary_does_not_go_to_a_terminal(folder, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    with pytest.raises(OSError, match="use -o"):
+        cli.check_target(cli.Job(Path("palette.png"), cli.STREAM), False)
+
+
+@given(st.integers(0, 10**12))
+def test_grouped_numbers_keep_their_digits(number):
+    assert int(cli.grouped(number).replace(" ", "")) == number
+
+
+def python(*words):
+    """Stdout of a Python of its own that knows this vlaezip."""
+    environment = os.environ | {"PYTHONPATH": str(Path(vlaezip.__file__).parents[1])}
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True, env=environment).stdout
+
+
+def test_help_and_info_import_nothing_heavy(folder):
+    assert call("compress", "palette.png").exit_code == 0
+    code = "import sys; from vlaezip import cli; cli.commands({}, standalone_mode=False); print(sorted(sys.modules))"
+    for words in (["--help"], ["compress", "--help"], ["info", "palette.vlz"]):
+        modules = python("-c", code.format(words)).splitlines()[-1]
+        assert not any(f"'{name}'" in modules for name in ("torch", "numpy", "PIL", "numba"))
+
+
+def test_the_module_is_the_command(folder):
+    assert vlaezip.__version__ in python("-m", "vlaezip", "--version")
+
+
+def test_the_package_has_a_lazy_face():
+    assert {callable(getattr(vlaezip, name)) for name in ("compress", "decompress", "info")} == {True}
+    with pytest.raises(AttributeError):
+        _ = vlaezip.nonsense
