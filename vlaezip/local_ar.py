@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
@@ -20,9 +21,9 @@ from vlaezip.coding.logistic import Grid, Ints, Mixture, intervals, mixture
 from vlaezip.coding.tables import PRECISION
 from vlaezip.config import LocalConfig
 from vlaezip.exact import Affine
-from vlaezip.window import FILL, know, look, pad, settle, wavefront
+from vlaezip.window import FILL, Reach, know, pad, settle, wavefront
 
-CHUNK = 1 << 15  # places that the parallel pass looks at together
+CHUNK = 1 << 11  # places that the parallel pass looks at together: what the caches hold
 
 Draw = Callable[[Mixture, Grid], Ints]
 Choose = Callable[[int, Mixture, Grid], Ints]  # number of the group, its mixtures and their symbols' grid
@@ -111,11 +112,32 @@ class Canvas:
         self.extra = scene.extra.reshape(len(self.order), -1)
         self.base = scene.base.reshape(-1, c)
         self.config = config
+        self.reach = Reach(config, self.row)
+
+    def look(self, start: int, end: int, inputs: Any, base: Any, size: Any) -> None:
+        """Fill inputs [N, I + E], base [N, C] and size [N] of the places start..end."""
+        which = self.order[start:end]
+        self.reach.look(self.shown, self.spot[start:end], self.extra[which], inputs, base, size)
+        base += self.base[which]
 
     def write(self, start: int, end: int, values: Ints) -> None:
         """Draw values [N, C] at places start..end, and what windows see of them beyond the edges."""
         residual = values - self.base[self.order[start:end]]
         settle(self.shown, self.spot[start:end], self.edge[start:end], self.row, self.config.window, residual)
+
+
+class Rows(NamedTuple):
+    """The first n rows of an evaluator's buffers."""
+
+    inputs: Tensor  # [n, I + E]
+    sums: Tensor  # [n, hidden], scratch
+    seen: tuple[Tensor, ...]  # a group: [n, hidden + channels seen], the trunk and the contrast of earlier channels
+    head: Tensor  # [n, head]
+    inputs_array: NDArray[np.float32]
+    known: NDArray[np.float32]  # [n, C], the part of `seen` after the trunk
+    base: Ints  # [n, C]
+    size: NDArray[np.int64]  # [n]
+    grids: tuple[Grid, ...]  # a group: the symbols of [n * g] values
 
 
 class Evaluator:
@@ -127,42 +149,53 @@ class Evaluator:
         self.groups = list(groups(config, scene.grey))
         self.grids = [scene.steps.grid(capacity, channels) for _, channels, _ in self.groups]
         self.inputs = torch.empty(capacity, len(net.stem.weight))
-        self.hidden = torch.empty(capacity, config.hidden + config.channels)  # and the channels known so far
+        self.hidden = torch.empty(capacity, config.hidden + config.channels)
         self.sums = torch.empty(capacity, config.hidden)
         self.head = torch.empty(capacity, config.head)
         self.base = np.empty((capacity, config.channels), np.int32)
         self.size = np.empty(capacity, np.int64)
+        self.cache: dict[int, Rows] = {}
+
+    def rows(self, n: int) -> Rows:
+        """Views of n rows; the wavefront asks for the same few n again and again."""
+        if n not in self.cache:
+            hidden, width = self.hidden[:n], self.net.config.hidden
+            self.cache[n] = Rows(
+                self.inputs[:n],
+                self.sums[:n],
+                tuple(hidden[:, : width + len(seen)] for _, _, seen in self.groups),
+                self.head[:n],
+                self.inputs[:n].numpy(),
+                hidden.numpy()[:, width:],
+                self.base[:n],
+                self.size[:n],
+                tuple(Grid(*(a[: n * len(c)] for a in grid)) for grid, (_, c, _) in zip(self.grids, self.groups, strict=True)),
+            )
+        return self.cache[n]
 
     def values(self, start: int, end: int, choose: Choose) -> Ints:
         """Go through the groups of the places start..end of the wavefront, choose giving their symbols. -> [N, C]."""
-        net, config, n = self.net, self.net.config, end - start
-        inputs, hidden, head, base, size = self.inputs[:n], self.hidden[:n], self.head[:n], self.base[:n], self.size[:n]
-        self.look(start, end, inputs.numpy(), base, size)
-        trunk, known = hidden[:, : config.hidden], hidden.numpy()[:, config.hidden :]
-        net.stem.rectified(inputs, self.sums[:n], trunk)
+        net, config = self.net, self.net.config
+        r = self.rows(end - start)
+        self.canvas.look(start, end, r.inputs_array, r.base, r.size)
+        trunk = r.seen[0]
+        net.stem.rectified(r.inputs, r.sums, trunk)
         for layer in net.layers:
-            layer.rectified(trunk, self.sums[:n], trunk, residual=True)
-        values = np.zeros((n, config.channels), np.int32)
-        for (number, channels, seen), grid in zip(self.groups, self.grids, strict=True):
-            net.heads[number].rectified(hidden[:, : config.hidden + len(seen)], head, head)
-            outputs = net.outs[number](head).view(-1, 3, config.mixtures).numpy()
+            layer.rectified(trunk, r.sums, trunk, residual=True)
+        values = np.zeros((end - start, config.channels), np.int32)
+        for number, channels, seen in self.groups:
+            net.heads[number].rectified(r.seen[number], r.head, r.head)
+            outputs = net.outs[number](r.head).view(-1, 3, config.mixtures).numpy()
             first, last = channels[0], channels[-1] + 1
-            centre = base[:, first:last].reshape(-1)
+            centre, size = r.base[:, first:last].reshape(-1), r.size
             if config.relative and seen:
-                centre = centre + (values - base)[:, seen[0]]
-            mix = mixture(outputs, centre, np.repeat(size, len(channels)), self.scene.warmth)
-            symbols = choose(number, mix, Grid(*(a[: len(outputs)] for a in grid)))
-            values[:, first:last] = symbols.reshape(n, -1) * self.scene.steps.step[first:last]
-            for k, c in enumerate(channels):
-                know(values[:, c], base[:, c], size, known[:, len(seen) + k])
+                centre = centre + (values - r.base)[:, seen[0]]
+            if len(channels) > 1:
+                size = np.repeat(size, len(channels))
+            symbols = choose(number, mixture(outputs, centre, size, self.scene.warmth), r.grids[number])
+            values[:, first:last] = symbols.reshape(-1, len(channels)) * self.scene.steps.step[first:last]
+            know(values[:, first:last], r.base[:, first:last], r.size, r.known[:, len(seen) :])
         return np.repeat(values[:, config.order[:1]], config.channels, 1) if self.scene.grey else values
-
-    def look(self, start: int, end: int, inputs: Any, base: Any, size: Any) -> None:
-        """Fill inputs [N, I + E], base [N, C] and size [N] of the places start..end."""
-        canvas = self.canvas
-        which = canvas.order[start:end]
-        look(canvas.config, canvas.shown, canvas.spot[start:end], canvas.extra[which], canvas.row, inputs, base, size)
-        base += canvas.base[which]
 
 
 def encode_intervals(net: LocalAR, scene: Scene, x: Ints) -> Intervals:

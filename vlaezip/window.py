@@ -101,28 +101,29 @@ def input_units(config: LocalConfig) -> list[tuple[int, float, int]]:
     return window + [(config.channels, 2.0**-5, CONTRAST_MAX), (config.channels, 2.0**-7, 128), (1, 2.0**-3, 24)]
 
 
-def runs(window: Window, row: int) -> NDArray[np.int64]:
-    """The window as stretches of a padded picture with `row` places a row: (first offset, length), int64 [R, 2]."""
-    starts: dict[int, list[int]] = {}
-    for dy, dx in window.offsets:
-        starts.setdefault(dy, []).append(dx)
-    return np.array([(dy * row + min(dxs), len(dxs)) for dy, dxs in starts.items()], np.int64)
+class Reach:
+    """A window laid over padded pictures with `row` places a row: describe(), straight from a canvas."""
 
+    def __init__(self, config: LocalConfig, row: int) -> None:
+        starts: dict[int, list[int]] = {}
+        for dy, dx in config.window.offsets:
+            starts.setdefault(dy, []).append(dx)
+        # Stretches of neighbouring places: (first offset, length).
+        self.stretches = np.array([(dy * row + min(dxs), len(dxs)) for dy, dxs in starts.items()], np.int64)
+        self.ring = np.array([dy * row + dx for dy, dx in ACTIVITY_RING])
+        self.fixed = FIXED_SIZE.get(config.reference)
 
-def look(config: LocalConfig, shown: Any, spot: Any, extra: Any, row: int, inputs: Any, base: Any, size: Any) -> None:
-    """describe(), straight from the canvas into inputs [N, I + E], base [N, C], size [N]: the twin that codecs run.
+    def look(self, shown: Any, spot: Any, extra: Any, inputs: Any, base: Any, size: Any) -> None:
+        """The twin of describe that codecs run: fill inputs [N, I + E], base [N, C], size [N].
 
-    shown int16 [M, C]: padded pictures; spot [N]: places in it; row: places a row; extra int16 [N, E].
-    """
-    stretches, channels = runs(config.window, row), shown.shape[1]
-    if config.reference == "median":
-        ring = np.array([dy * row + dx for dy, dx in ACTIVITY_RING])
-        look_median(shown, shown.reshape(-1), spot, stretches, ring, extra, inputs, base, size)
-    else:
-        base[:] = 0
-        size[:] = FIXED_SIZE[config.reference]
-        gain = np.float32(GAIN_OF[FIXED_SIZE[config.reference]] * 2.0**-GAIN_BITS)
-        look_fixed(shown.reshape(-1), channels, spot, stretches, extra, gain, inputs)
+        shown int16 [M, C]: padded pictures; spot [N]: places in it; extra int16 [N, E].
+        """
+        if self.fixed is None:
+            look_median(shown, shown.reshape(-1), spot, self.stretches, self.ring, extra, inputs, base, size)
+        else:
+            base[:], size[:] = 0, self.fixed
+            gain = np.float32(GAIN_OF[self.fixed] * 2.0**-GAIN_BITS)
+            look_fixed(shown.reshape(-1), shown.shape[1], spot, self.stretches, extra, gain, inputs)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -183,10 +184,11 @@ def look_median(
 
 @numba.njit(cache=True, nogil=True)
 def know(values: Any, base: Any, size: Any, known: Any) -> None:
-    """contrast() of values [N] against base [N], into known [N]: what later channels see of an earlier one."""
-    for i in range(len(values)):
-        d = (np.int64(values[i] - base[i]) * GAIN_OF[size[i]] + HALF_GAIN) >> GAIN_BITS
-        known[i] = min(max(d, -CONTRAST_MAX), CONTRAST_MAX)
+    """contrast() of values [N, g] against base, into known [N, >= g]: what later channels see of earlier ones."""
+    for i in range(values.shape[0]):
+        for c in range(values.shape[1]):
+            d = (np.int64(values[i, c] - base[i, c]) * GAIN_OF[size[i]] + HALF_GAIN) >> GAIN_BITS
+            known[i, c] = min(max(d, -CONTRAST_MAX), CONTRAST_MAX)
 
 
 def settle(shown: Any, spot: Any, edge: Any, row: int, window: Window, values: Any) -> None:
