@@ -8,21 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-import vlaezip
 from benchmarks import peers, pictures, report
 from benchmarks.peers import Peer
 from benchmarks.report import Table
 
 Pixels = NDArray[np.uint8]
 
-CODECS = {
-    **peers.LOSSLESS,
-    "vlaezip": Peer(
-        lambda x: vlaezip.compress(Image.fromarray(x), lossless=True), lambda data: np.asarray(vlaezip.decompress(data))
-    ),
-}
+CODECS = {**peers.LOSSLESS, "vlaezip": peers.VLAEZIP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +36,8 @@ class Outcome:
 
 def measure(peer: Peer, x: Pixels) -> Outcome:
     """Encode, decode and compare."""
-    data, encode_seconds = pictures.timed(lambda: peer.encode(x))
-    back, decode_seconds = pictures.timed(lambda: peer.decode(data))
+    data, encode_seconds = pictures.timed(peer.encode, x)
+    back, decode_seconds = pictures.timed(peer.decode, data)
     return Outcome(len(data), x.size, encode_seconds, decode_seconds, bool(np.array_equal(back, x)))
 
 

@@ -1,4 +1,4 @@
-"""The other codecs, all in this process, with the settings that serve them best."""
+"""The codecs to compare, all in this process, with the settings that serve them best."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -8,6 +8,8 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, features
+
+import vlaezip
 
 Pixels = NDArray[np.uint8]
 
@@ -54,6 +56,10 @@ LOSSLESS = {
     "JPEG XL 7": jpeg_xl(7),
     "JPEG XL 9": jpeg_xl(9),
 }
+
+VLAEZIP = Peer(
+    lambda x: vlaezip.compress(Image.fromarray(x), lossless=True), lambda data: np.asarray(vlaezip.decompress(data))
+)
 
 LOSSY = {
     "JPEG": LossyPeer(

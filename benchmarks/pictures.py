@@ -4,7 +4,7 @@ import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import numba
 import numpy as np
@@ -18,6 +18,7 @@ KINDS = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff"}
 CROP = 96  # side of the warm-up picture
 
 Pixels = NDArray[np.uint8]
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -52,8 +53,8 @@ def crop(pictures: dict[str, Pixels]) -> Pixels:
     return np.ascontiguousarray(next(iter(pictures.values()))[:CROP, :CROP])
 
 
-def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """The result and the seconds it took."""
+def timed(work: Callable[P, T], *words: P.args, **options: P.kwargs) -> tuple[T, float]:
+    """The result of work(*words, **options), and the seconds it took."""
     start = time.perf_counter()
-    result = work()
+    result = work(*words, **options)
     return result, time.perf_counter() - start

@@ -37,14 +37,14 @@ def jobs(options: argparse.Namespace) -> Seconds:
 
     def run(x: pictures.Pixels) -> dict[str, float]:
         image = Image.fromarray(x)
-        lossless, first = pictures.timed(lambda: vlaezip.compress(image, lossless=True))
-        back, second = pictures.timed(lambda: vlaezip.decompress(lossless))
+        lossless, first = pictures.timed(vlaezip.compress, image, lossless=True)
+        back, second = pictures.timed(vlaezip.decompress, lossless)
         if not np.array_equal(np.asarray(back), x):
             raise SystemExit("a picture did not come back bit for bit")
-        third = pictures.timed(lambda: vlaezip.decompress(lossless, preview=True))[1]
-        lossy, fourth = pictures.timed(lambda: vlaezip.compress(image))
-        fifth = pictures.timed(lambda: vlaezip.decompress(lossy))[1]
-        sixth = pictures.timed(lambda: vlaezip.decompress(lossy, preview=True))[1]
+        third = pictures.timed(vlaezip.decompress, lossless, preview=True)[1]
+        lossy, fourth = pictures.timed(vlaezip.compress, image)
+        fifth = pictures.timed(vlaezip.decompress, lossy)[1]
+        sixth = pictures.timed(vlaezip.decompress, lossy, preview=True)[1]
         return dict(zip(JOBS, (first, second, third, fourth, fifth, sixth), strict=True))
 
     pictures.use_threads(options.child)

@@ -56,7 +56,9 @@ def compress(
     colour = np.broadcast_to(picture.pixels, (height, width, 3))
     if lossless:
         net = weights.load(info.path, "lossless", choose(device))
-        header = Header(Kind.LOSSLESS, picture.mode, width, height, bytes.fromhex(info.id), TILE, lanes(width * height), 0, 0, 0)
+        header = Header(
+            Kind.LOSSLESS, picture.mode, width, height, bytes.fromhex(info.id), TILE, lanes(width * height), 0, 0, 0
+        )
         data = encode_lossless(net, header, colour)
     else:
         net = weights.load(info.path, "lossy", choose(device))
@@ -101,7 +103,9 @@ def choose(device: str) -> str:
     import torch
 
     if device != "cuda" or not torch.cuda.is_available():
-        raise ModelError(f"device {device} is not there; auto and cpu are" + (", and cuda" if torch.cuda.is_available() else ""))
+        raise ModelError(
+            f"device {device} is not there; auto and cpu are" + (", and cuda" if torch.cuda.is_available() else "")
+        )
     return device
 
 
@@ -132,7 +136,7 @@ def deflated(image: Image.Image) -> float:
     strips = [raw[top : top + STRIP] for top in range(0, len(raw), 4 * STRIP)]
     across = [np.diff(s, axis=1, prepend=0) for s in strips]
     share = sum(len(s) for s in strips) / len(raw)
-    return min(sum(len(zlib.compress(np.ascontiguousarray(s), 1)) for s in kind) for kind in (strips, across)) / share
+    return min(sum(len(zlib.compress(s.tobytes(), 1)) for s in kind) for kind in (strips, across)) / share
 
 
 def tile_shape(tile: Tile) -> tuple[int, int, int]:
@@ -158,18 +162,23 @@ def encode_lossless(net: Vlae, header: Header, colour: Any) -> bytes:
     except CorruptFile:  # a block was so cheap that the next had no bits to take back
         refund = False
         message = push(refund)
-    return PROLOGUE.pack(zlib.crc32(np.ascontiguousarray(colour)), refund) + ans.write(message)
+    return PROLOGUE.pack(checksum(colour), refund) + ans.write(message)
 
 
 def open_lossless(header: Header, data: bytes) -> tuple[int, bool, ans.Message]:
     """Checksum, refund and message of lossless data."""
     if len(data) < PROLOGUE.size:
         raise CorruptFile(f"lossless data has {len(data)} bytes, its prologue alone {PROLOGUE.size}")
-    checksum, refund = PROLOGUE.unpack_from(data)
+    expected, refund = PROLOGUE.unpack_from(data)
     if refund > 1:
         raise CorruptFile(f"the flag of the chain is {refund}, not 0 or 1")
     check_size(header.width * header.height * (1 if grey(header) else 3), data)
-    return checksum, bool(refund), ans.read(data[PROLOGUE.size :], header.lanes)
+    return expected, bool(refund), ans.read(data[PROLOGUE.size :], header.lanes)
+
+
+def checksum(colour: Any) -> int:
+    """CRC-32 of the samples, row by row."""
+    return zlib.crc32(np.ascontiguousarray(colour).tobytes())
 
 
 def check_size(symbols: int, data: bytes) -> None:
@@ -180,14 +189,14 @@ def check_size(symbols: int, data: bytes) -> None:
 
 def decode_lossless(net: Vlae, header: Header, data: bytes) -> Any:
     """Inverse of encode_lossless: uint8 [H, W, 3]. Raises CorruptFile."""
-    checksum, refund, message = open_lossless(header, data)
+    expected, refund, message = open_lossless(header, data)
     tiles = split(header.height, header.width, header.tile)
     colour = np.empty((header.height, header.width, 3), np.uint8)
     shapes = [tile_shape(t) for t in tiles]
     for tile, x in zip(reversed(tiles), codec.pop_blocks(net, message, shapes, grey(header), refund), strict=True):
         cut(colour, tile)[:] = x[0]
-    if zlib.crc32(colour) != checksum:
-        raise CorruptFile(f"the pixels have CRC {zlib.crc32(colour):08x}, the file says {checksum:08x}")
+    if (found := checksum(colour)) != expected:
+        raise CorruptFile(f"the pixels have CRC {found:08x}, the file says {expected:08x}")
     return colour
 
 

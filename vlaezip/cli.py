@@ -133,14 +133,17 @@ def models() -> None:
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Checkpoint and log.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), default=25, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-def train(preset: str, data: Path, out: Path, minutes: float, device: str) -> None:
+@click.option(
+    "--start", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Float weights to begin with."
+)
+def train(preset: str, data: Path, out: Path, minutes: float, device: str, start: Path | None) -> None:
     """Train PRESET on a directory of pictures, going on where the last run in OUT ended."""
     from vlaezip.train import loop
 
     if preset not in loop.PRESETS:
         raise click.UsageError(f"no preset {preset!r}, only {', '.join(loop.PRESETS)}")
     try:
-        trainer = loop.Trainer(preset, data, out, device)
+        trainer = loop.Trainer(preset, data, out, device, start=start)
         with click.progressbar(length=trainer.recipe.steps, label=preset, file=sys.stderr) as bar:
             bar.update(trainer.step)
             for row in trainer.run(minutes):

@@ -123,7 +123,9 @@ def rounded_latent(model: Vlae, pixels: NDArray[np.uint8], level: int, side: int
     _, h, w = latent_shape((1, *pixels.shape[:2]), s)
     z = np.empty((1, h, w, model.config.latent), np.int32)
     for tile, around in cuts(model, h, w, side):
-        x = pixels[around.top * s : (around.top + around.height) * s, around.left * s : (around.left + around.width) * s]
+        x = pixels[
+            around.top * s : (around.top + around.height) * s, around.left * s : (around.left + around.width) * s
+        ]
         part = posterior(model, x[None].astype(np.int32)).round(model.steps(level))
         z[:, tile.top :, tile.left :][:, : tile.height, : tile.width] = inner(part, tile, around)
     return z
@@ -137,14 +139,20 @@ def inner(values: Any, tile: Tile, around: Tile, scale: int = 1) -> Any:
 
 def previews(model: Vlae, z: Ints, side: int) -> Iterator[tuple[Tile, Ints, NDArray[np.int16]]]:
     """The preview and features of a whole z, in tiles of z: int32 [1, h, w, 3] and int16 [1, h, w, F] in pixels."""
-    for tile, around in cuts(model, *z.shape[1:3], side):
+    for tile, around in cuts(model, z.shape[1], z.shape[2], side):
         part = z[:, around.top : around.top + around.height, around.left : around.left + around.width]
         preview, features = (inner(v, tile, around, model.config.stride) for v in model.preview(part))
         yield tile, preview, features
 
 
 def dream(
-    model: Vlae, preview: Ints, features: NDArray[np.int16], shape: Shape, grey: bool, temperature: int, key: tuple[int, int]
+    model: Vlae,
+    preview: Ints,
+    features: NDArray[np.int16],
+    shape: Shape,
+    grey: bool,
+    temperature: int,
+    key: tuple[int, int],
 ) -> Ints:
     """A sample of p(x|z): the pixel decoder on random bits (DESIGN section 7). temperature in 1/64; key: seed, tile.
 

@@ -54,7 +54,7 @@ def rescale_rectify(sums: Any, scale: Any, out: Any, residual: bool) -> None:
 
 
 def prove(name: str, weight: Tensor, bias: Tensor, shift: Tensor, largest: Tensor) -> None:
-    """Raise ModelError unless the law holds for int64 weight [O, I], bias [O] and inputs of magnitude <= largest [I]."""
+    """Raise ModelError unless the law holds: int64 weight [O, I], bias [O], inputs of magnitude <= largest [I]."""
     if weight.abs().max() > OPERAND_MAX or largest.max() > OPERAND_MAX:
         raise ModelError(f"{name}: an operand is larger than {OPERAND_MAX}")
     if shift.min() < 0 or shift.max() > 24:

@@ -34,7 +34,7 @@ class Steps(NamedTuple):
 
     step: Ints
     low: Ints
-    count: Ints
+    count: Ints  # type: ignore[assignment]  # tuples have a method of that name
 
     def grid(self, places: int, channels: tuple[int, ...]) -> Grid:
         """The symbols of `places` vectors of the given channels."""
@@ -169,7 +169,10 @@ class Evaluator:
                 hidden.numpy()[:, width:],
                 self.base[:n],
                 self.size[:n],
-                tuple(Grid(*(a[: n * len(c)] for a in grid)) for grid, (_, c, _) in zip(self.grids, self.groups, strict=True)),
+                tuple(
+                    Grid(*(a[: n * len(c)] for a in grid))
+                    for grid, (_, c, _) in zip(self.grids, self.groups, strict=True)
+                ),
             )
         return self.cache[n]
 

@@ -1,7 +1,7 @@
 """The integer VLAE: posterior q(z|x), prior p(z), preview and features of z, pixel model p(x|z).
 
-Pictures are int32 [B, H, W, 3] in 0..255, H and W multiples of the stride; z is int32 [B, H/stride, W/stride, Z] in steps
-of its fine grid, 2**-5. Everything is exact: any device, batch or number of threads gives the same integers.
+Pictures are int32 [B, H, W, 3] in 0..255, H and W multiples of the stride; z is int32 [B, H/stride, W/stride, Z] in
+steps of its fine grid, 2**-5. Everything is exact: any device, batch or number of threads gives the same integers.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from vlaezip.local_ar import PIXELS, LocalAR, Scene, Steps
 from vlaezip.window import CONTRAST_MAX
 
 LOG_FINE = 55  # 16 ln 32: a scale of one unit of z, in steps of the fine grid
-LOG_LIMIT = 24  # the posterior's log-scale lies within 1.5 nats
+LOG_LOW, LOG_HIGH = -40, 0  # of the posterior's log-scale, in 1/16 nat
 Shape = tuple[int, int, int]  # pictures, height, width
 Block = tuple[Conv3, Affine]
 
@@ -57,13 +57,14 @@ class Posterior:
 
     def round(self, steps: Steps) -> Ints:
         """z: the mean, rounded to the cells of a rounding step (DESIGN section 7)."""
-        symbols = (self.mean + 8 * steps.step) // (16 * steps.step)
-        return np.clip(symbols, steps.low, steps.low + steps.count - 1) * steps.step
+        cell = (self.mean + 8 * steps.step) // (16 * steps.step)
+        z: Ints = np.clip(cell, steps.low, steps.low + steps.count - 1) * steps.step
+        return z
 
 
 @dataclass(frozen=True, slots=True)
 class Vlae:
-    """One set of weights, ready to run. rounding: int32 [levels, Z], steps of z from fine to coarse."""
+    """One set of weights, ready to run. rounding: int32 [levels, Z], steps of z from coarse to fine."""
 
     config: VlaeConfig
     analysis: Stack
@@ -84,7 +85,7 @@ class Vlae:
         h = run_blocks(stream(net.turn(fold(h, 2))), net.second)
         out = net.out(h).cpu().numpy().astype(np.int32)
         mean, log_scale = out[..., : self.config.latent], out[..., self.config.latent :]
-        scale = np.clip(log_scale, -LOG_LIMIT, LOG_LIMIT) + (SCALE_ZERO + LOG_FINE)
+        scale = np.clip(log_scale, LOG_LOW, LOG_HIGH) + (SCALE_ZERO + LOG_FINE)
         return Posterior(np.ascontiguousarray(mean), np.ascontiguousarray(scale))
 
     def preview(self, z: Ints) -> tuple[Ints, NDArray[np.int16]]:
@@ -115,11 +116,11 @@ class Vlae:
     def scene_of(self, preview: Ints, features: NDArray[np.int16], shape: Shape, grey: bool, warmth: int) -> Scene:
         """pixel_scene, from a preview and features that are there already."""
         _, h, w = shape
-        preview, features = preview[:, :h, :w].astype(np.int16), features[:, :h, :w]
+        base, features = preview[:, :h, :w].astype(np.int16), features[:, :h, :w]
         if self.config.pixel.reference != "preview":
-            return Scene(np.zeros_like(preview), features, PIXELS, grey, warmth)
-        extra = np.concatenate([features, neighbourhood(preview)], 3)
-        return Scene(preview, extra, PIXELS, grey, warmth)
+            return Scene(np.zeros_like(base), features, PIXELS, grey, warmth)
+        extra = np.concatenate([features, neighbourhood(base)], 3)
+        return Scene(base, extra, PIXELS, grey, warmth)
 
 
 def neighbourhood(preview: NDArray[np.int16]) -> NDArray[np.int16]:
@@ -145,7 +146,13 @@ def build(config: VlaeConfig, layers: Mapping[str, Affine], rounding: Ints) -> V
     return Vlae(
         config,
         Stack(layers[f"{a}.stem"], blocks(f"{a}.fine"), layers[f"{a}.down"], blocks(f"{a}.coarse"), layers[f"{a}.out"]),
-        Stack(conv3(layers[f"{s}.stem"]), blocks(f"{s}.coarse"), layers[f"{s}.up"], blocks(f"{s}.fine"), layers[f"{s}.out"]),
+        Stack(
+            conv3(layers[f"{s}.stem"]),
+            blocks(f"{s}.coarse"),
+            layers[f"{s}.up"],
+            blocks(f"{s}.fine"),
+            layers[f"{s}.out"],
+        ),
         local("prior", config.prior),
         local("pixel", config.pixel),
         rounding,

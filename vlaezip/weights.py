@@ -95,10 +95,11 @@ def load(path: Path, which: str, device: str) -> "Vlae":
     if (found := identity(tensors, configs, answers)) != info.id:
         raise ModelError(f"{path.name} is damaged: its weights have id {found}, its header says {info.id}")
     model = assemble(tensors, which, json.loads(configs)[which], device)
-    if (answer := known_answer(model)) != json.loads(answers)[which]:
+    expected, answer = json.loads(answers)[which], known_answer(model)
+    if answer != expected:
         raise ModelError(
-            f"device {device} does not compute exactly: known answer {json.loads(answers)[which][:8]}, got {answer[:8]}; "
-            "is float32 matmul precision lowered?"
+            f"device {device} does not compute exactly: known answer {expected[:8]}, got {answer[:8]}; "
+            "is the precision of float32 products lowered?"
         )
     return model
 
@@ -136,12 +137,12 @@ def known_answer(model: "Vlae") -> str:
     z = posterior.round(model.steps(0))
     preview, features = model.preview(z)
     digest = hashlib.sha256()
-    for array in (posterior.mean, posterior.scale, z, preview, features):
-        digest.update(np.ascontiguousarray(array).tobytes())
+    arrays: list[Any] = [posterior.mean, posterior.scale, z, preview, features]
     for net, scene, values in (
         (model.prior, model.prior_scene(z.shape[:3], 0), z),
         (model.pixel, model.pixel_scene(z, x.shape[:3]), x),
     ):
-        for array in local_ar.encode_intervals(net, scene, values)[:2]:
-            digest.update(array.tobytes())
+        arrays += local_ar.encode_intervals(net, scene, values)[:2]
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

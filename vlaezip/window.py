@@ -98,7 +98,8 @@ def input_units(config: LocalConfig) -> list[tuple[int, float, int]]:
     window = [(len(config.window.offsets) * config.channels, 2.0**-5, CONTRAST_MAX)]
     if config.reference != "median":
         return window
-    return window + [(config.channels, 2.0**-5, CONTRAST_MAX), (config.channels, 2.0**-7, 128), (1, 2.0**-3, 24)]
+    seen = [(config.channels, 2.0**-5, CONTRAST_MAX), (config.channels, 2.0**-7, 128), (1, 2.0**-3, 24)]
+    return window + seen
 
 
 class Reach:

@@ -89,7 +89,9 @@ def push(message: Message, starts: NDArray[np.uint32], freqs: NDArray[np.uint32]
 
 
 @numba.njit(cache=True, nogil=True)
-def pop_kernel(heads: Any, words: Any, weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, symbols: Any) -> int:
+def pop_kernel(
+    heads: Any, words: Any, weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, symbols: Any
+) -> int:
     """Pop one vector. -> number of words left, or -1 if the stack ran dry."""
     left, lanes = len(words), len(heads)
     for i in range(len(symbols)):

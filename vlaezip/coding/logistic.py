@@ -50,7 +50,7 @@ class Grid(NamedTuple):
 
     step: Ints
     low: Ints
-    count: Ints
+    count: Ints  # type: ignore[assignment]  # tuples have a method of that name
 
 
 def uniform_grid(size: int, step: int, low: int, count: int) -> Grid:
@@ -115,7 +115,9 @@ def cumulative(weights: Any, means: Any, scales: Any, step: Any, low: Any, count
 
 
 @numba.njit(cache=True, nogil=True)
-def interval_kernel(weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, symbols: Any, starts: Any, freqs: Any) -> None:
+def interval_kernel(
+    weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, symbols: Any, starts: Any, freqs: Any
+) -> None:
     """intervals(), into its two results."""
     for i in range(len(symbols)):
         start = cumulative(weights[i], means[i], scales[i], step[i], low[i], count[i], symbols[i])
@@ -177,7 +179,9 @@ def search(weights: Any, means: Any, scales: Any, step: Any, low: Any, count: An
 
 
 @numba.njit(cache=True, nogil=True)
-def quantile_kernel(weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, targets: Any, symbols: Any) -> None:
+def quantile_kernel(
+    weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, targets: Any, symbols: Any
+) -> None:
     """quantiles(), into its result."""
     for i in range(len(targets)):
         symbols[i] = search(weights[i], means[i], scales[i], step[i], low[i], count[i], np.int64(targets[i]))[0]

@@ -10,7 +10,7 @@ import torch
 from vlaezip import codec, local_ar, vlae, weights
 from vlaezip.config import LATENT_BITS
 from vlaezip.train.data import load
-from vlaezip.train.export import average
+from vlaezip.train.export import average, float_file
 from vlaezip.train.nets import FINE, Vlae, preview_neighbourhood
 from vlaezip.window import FILL, pad
 
@@ -52,9 +52,10 @@ def exact_bits(model: vlae.Vlae, x: np.ndarray, z: np.ndarray, level: int) -> tu
     return pixels.bits, latent.bits
 
 
-def parity(info: weights.ModelInfo, which: str, preset: str, run: Path, paths: Iterable[Path], level: int = 0) -> Iterator[Parity]:
-    """Compare a set of weights with the run it was exported from, picture by picture."""
-    model, net = weights.load(info.path, which, "cpu"), average(run, preset)
+def parity(info: weights.ModelInfo, which: str, paths: Iterable[Path], level: int = 0) -> Iterator[Parity]:
+    """Compare a set of weights with the float weights it was rounded from, picture by picture."""
+    model = weights.load(info.path, which, "cpu")
+    net = average(float_file(info.path, which), f"{info.name}-{which}")
     for path in paths:
         picture = load(path)[:SIDE, :SIDE]
         h, w = (n // model.config.stride * model.config.stride for n in picture.shape[:2])

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.numpy import save_file
+from safetensors.torch import load_file
+from safetensors.torch import save_file as save_float
 from torch import Tensor
 
 from vlaezip import config, exact, weights
@@ -61,24 +63,36 @@ def integers(net: Vlae, which: str) -> dict[str, np.ndarray]:
 
 
 def average(run: Path, preset: str) -> Vlae:
-    """The averaged weights of a training run."""
-    state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    """The averaged weights of a training run: of its checkpoint, or of the file that an export kept of it."""
     net = Vlae(PRESETS[preset].config)
-    net.load_state_dict(state["average"])
+    if run.suffix == ".safetensors":
+        net.load_state_dict(load_file(run))
+    else:
+        net.load_state_dict(torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)["average"])
     return net.eval()
 
 
 def export(name: str, runs: dict[str, tuple[str, Path]], target: Path) -> weights.ModelInfo:
-    """Write a model file. runs: set of weights -> (preset, folder of its run)."""
+    """Write a model file, and the float weights it was rounded from into float/ beside it.
+
+    runs: set of weights -> (preset, folder of its run). From the float weights training goes on.
+    """
     tensors: dict[str, np.ndarray] = {}
     configs, answers = {}, {}
+    (target.parent / "float").mkdir(parents=True, exist_ok=True)
     for which, (preset, run) in runs.items():
         net = average(run, preset)
         part = integers(net, which)
         fields = configs[which] = config.to_json(net.config)
         answers[which] = weights.known_answer(weights.assemble(part, which, fields, "cpu"))
         tensors |= part
+        save_float(dict(net.state_dict()), float_file(target, which))
     texts = (json.dumps(configs, sort_keys=True), json.dumps(answers, sort_keys=True))
     metadata = {"name": name, "configs": texts[0], "answers": texts[1], "id": weights.identity(tensors, *texts)}
     save_file(tensors, target, metadata)
     return weights.read_info(target)
+
+
+def float_file(model: Path, which: str) -> Path:
+    """Where the float weights of a set are kept."""
+    return model.parent / "float" / f"{model.stem}-{which}.safetensors"

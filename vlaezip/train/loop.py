@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from vlaezip.train.data import Crops, find, load
@@ -15,7 +16,7 @@ from vlaezip.train.nets import Terms, Vlae, lossless_terms, lossy_terms
 from vlaezip.train.presets import PRESETS, Recipe
 from vlaezip.window import pad
 
-LOG_EVERY, SAVE_EVERY = 100, 500
+LOG_EVERY, SAVE_EVERY, BITS_EVERY = 100, 500, 50
 AVERAGE = 0.999
 CLIP = 0.5
 HALF_UNTIL = 0.9  # part of the run in bfloat16; the rest sharpens in float32
@@ -31,8 +32,8 @@ def learning_rate(recipe: Recipe, step: int) -> float:
 def soft_free_bits(gamma: float, kl: float, target: float) -> float:
     """Weight of the KL, moved by 10 % so that KL stays just above its target (VLAE, appendix C)."""
     if kl > 1.05 * target:
-        return min(gamma * 1.1, 1.0)
-    return max(gamma / 1.1, 1e-3) if kl < target else gamma
+        return min(gamma * 1.1, 4.0)
+    return max(gamma / 1.1, 0.05) if kl < target else gamma
 
 
 def disturbance(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
@@ -45,9 +46,11 @@ def disturbance(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
 
 
 class Trainer:
-    """One run of one preset. State lives in `folder`: checkpoint.pt and log.csv."""
+    """One run of one preset. State lives in `folder`: checkpoint.pt and log.csv. start: float weights to begin with."""
 
-    def __init__(self, preset: str, data: Path, folder: Path, device: str, seed: int = 0) -> None:
+    def __init__(
+        self, preset: str, data: Path, folder: Path, device: str, seed: int = 0, start: Path | None = None
+    ) -> None:
         self.recipe, self.folder, self.device = PRESETS[preset], folder, device
         torch.manual_seed(seed)
         train, held = find(data)
@@ -56,6 +59,8 @@ class Trainer:
         self.rng = np.random.default_rng(seed)
         self.net = Vlae(self.recipe.config).to(device)
         self.average = Vlae(self.recipe.config).to(device)
+        if start is not None:
+            self.net.load_state_dict(load_file(start))
         self.average.load_state_dict(self.net.state_dict())
         self.optimiser = torch.optim.Adam(self.net.parameters(), betas=(0.9, 0.99))
         self.step, self.gamma, self.seconds = 0, 1.0, 0.0
@@ -88,8 +93,7 @@ class Trainer:
         with torch.autocast(self.device, torch.bfloat16, enabled=self.step < HALF_UNTIL * recipe.steps):
             if not recipe.lambdas:
                 terms = lossless_terms(self.net, x, padded)
-                weight = self.gamma
-                loss = terms.pixels + weight * terms.kl + recipe.preview_weight * terms.preview_mse.mean()
+                loss = terms.pixels + self.gamma * terms.kl + recipe.preview_weight * terms.preview_mse.mean()
                 return terms, loss
             levels = len(recipe.lambdas)
             level = torch.from_numpy(self.rng.permutation(np.arange(len(x)) % levels)).to(self.device)
@@ -102,7 +106,8 @@ class Trainer:
 
     def run(self, minutes: float, checks: int = 2000) -> Iterator[dict[str, float]]:
         """Train until the schedule or the time ends; yields a row of the log now and then."""
-        start, mean = time.monotonic(), {}
+        start = time.monotonic()
+        mean: dict[str, float] = {}
         before = self.seconds
         while self.step < self.recipe.steps and time.monotonic() - start < 60 * minutes:
             for group in self.optimiser.param_groups:
@@ -116,7 +121,7 @@ class Trainer:
             self.blend()
             now = {"pixels": terms.pixels.item(), "kl": terms.kl.item(), "mse": terms.preview_mse.mean().item()}
             mean = {k: 0.99 * mean.get(k, v) + 0.01 * v for k, v in now.items()}
-            if self.recipe.rate_target and self.step % 20 == 0:
+            if self.recipe.rate_target and self.step % BITS_EVERY == 0:
                 self.gamma = soft_free_bits(self.gamma, mean["kl"], self.recipe.rate_target)
             self.seconds = before + time.monotonic() - start
             if self.step % LOG_EVERY == 0:
@@ -149,7 +154,9 @@ class Trainer:
             x = torch.from_numpy(picture[:h, :w].copy())[None].float().to(self.device)
             if self.recipe.lambdas:
                 level = torch.tensor([len(self.recipe.lambdas) // 2], device=self.device)
-                terms, rate = lossy_terms(self.average, x, level, slice(0, 64), torch.zeros(1, 64, 64, 3, device=self.device))
+                terms, rate = lossy_terms(
+                    self.average, x, level, slice(0, 64), torch.zeros(1, 64, 64, 3, device=self.device)
+                )
                 total.append((rate + self.recipe.lambdas[level] * terms.preview_mse).item())
             else:
                 terms = lossless_terms(self.average, x, pad(x, self.recipe.config.pixel.window, 128))

@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vlaezip.config import ACTIVATION_BITS, ACTIVATION_MAX, LATENT_BITS, LATENT_MAX, STREAM_MAX, LocalConfig, VlaeConfig
-from vlaezip.window import CONTRAST_MAX, FILL, GAIN_BITS, GAIN_OF, FIXED_SIZE, contrast, describe, input_units, pad
+from vlaezip.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF, contrast, describe, input_units, pad
 
 UNIT = 2.0**-ACTIVATION_BITS
 FINE = 2.0**LATENT_BITS
 FLOOR = 2.0**-22
-LOG_LIMIT = 1.5  # of the posterior's log-scale, in nats
+LOG_LOW, LOG_HIGH = -2.5, 0.0  # of the posterior's log-scale, in nats
 FAR = 1e9  # beyond any mean, in any unit
 
 
@@ -65,6 +65,9 @@ class Analysis(nn.Module):
         self.down = nn.Conv2d(4 * c.width, c.width, 1)
         self.coarse = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
         self.out = nn.Conv2d(c.width, 2 * c.latent, 1)
+        with torch.no_grad():  # begin with a posterior that says little
+            self.out.weight[c.latent :] *= 0.1
+            self.out.bias[c.latent :] = -0.5
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         h = stream(self.stem(F.pixel_unshuffle((x - 128) / 64, self.unshuffle)))
@@ -137,7 +140,15 @@ class LocalAR(nn.Module):
         return torch.cat(result, 1)
 
 
-def mixture_bits(params: Tensor, offset: Tensor, size: Tensor, low: Tensor | float, high: Tensor | float, x: Tensor, step: Tensor | float) -> Tensor:
+def mixture_bits(
+    params: Tensor,
+    offset: Tensor,
+    size: Tensor,
+    low: Tensor | float,
+    high: Tensor | float,
+    x: Tensor,
+    step: Tensor | float,
+) -> Tensor:
     """-log2 of the mixture's mass on [x - step/2, x + step/2). params [N, C, 3, K], x - base = offset [N, C].
 
     Mass outside [low, high] belongs to the ends.
@@ -174,7 +185,7 @@ class Vlae(nn.Module):
         self.synthesis = Synthesis(c)
         self.prior = LocalAR(c.prior)
         self.pixel = LocalAR(c.pixel)
-        # Rounding steps of z, fine to coarse in rows: log of the step in units of z.
+        # Rounding steps of z, from coarse to fine in rows: log of the step in units of z.
         ladder = torch.linspace(0.0, -2.1, c.levels) if c.levels > 1 else torch.zeros(1)
         self.log_step = nn.Parameter(ladder[:, None].repeat(1, c.latent))
 
@@ -217,7 +228,7 @@ def preview_neighbourhood(preview: Tensor) -> Tensor:
 def lossless_terms(net: Vlae, x: Tensor, padded: Tensor) -> Terms:
     """One sample of the ELBO (VLAE eq. 3), z on the fine grid. x [B, H, W, 3]; padded: its windows' view."""
     mean, log_scale = net.analysis(x.permute(0, 3, 1, 2))
-    log_scale = log_scale.clamp(-LOG_LIMIT, LOG_LIMIT)
+    log_scale = log_scale.clamp(LOG_LOW, LOG_HIGH)
     with torch.no_grad():  # the step that costs what bits-back would: its log2 is the entropy of q
         net.log_step.lerp_(log_scale.float().mean((0, 2, 3))[None] + 2, 0.01)
     u = torch.rand_like(mean).clamp(1e-4, 1 - 1e-4)

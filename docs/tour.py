@@ -1,0 +1,133 @@
+"""Writes tour.md: one 64x64 picture through every step, with the bytes that really come out.
+
+    python docs/tour.py
+
+A test compares the page with what this script says, so the page is never older than the code.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vlaezip import api, codec, container, local_ar, weights
+from vlaezip.coding import ans
+
+PAGE = Path(__file__).with_name("tour.md")
+SIDE = 64
+
+
+def picture() -> np.ndarray:
+    """A ball on a slope, with grain, in integers: uint8 [64, 64, 3]."""
+    i, j, c = np.ogrid[:SIDE, :SIDE, :3]
+    distance = (i - 28) ** 2 + (j - 34) ** 2
+    ball = np.where(distance < 400, 200 - distance // 4 - 20 * c, 90 + i - j // 2 + 15 * c)
+    mixed = (i * 73856093) ^ (j * 19349663) ^ (c * 83492791)
+    mixed = ((mixed ^ mixed >> 13) * 1274126177) & 0xFFFFFFFF
+    grain = ((mixed ^ mixed >> 16) & 7) + ((mixed >> 8) & 7) - 7
+    return np.clip(ball + grain // 2, 0, 255).astype(np.uint8)
+
+
+def hexadecimal(data: bytes, most: int = 24) -> str:
+    tail = f" ... ({len(data)} bytes)" if len(data) > most else ""
+    return " ".join(f"{b:02x}" for b in data[:most]) + tail
+
+
+def numbers(values: np.ndarray) -> str:
+    return " ".join(str(v) for v in values.reshape(-1))
+
+
+def lossless(pixels: np.ndarray) -> str:
+    """The page's first half."""
+    info = weights.find(weights.DEFAULT)
+    model = weights.load(info.path, "lossless", "cpu")
+    x = pixels[None].astype(np.int32)
+    q = codec.posterior(model, x)
+    z = codec.first_latent(model, x)
+    _, features = model.preview(z)
+    scene = model.pixel_scene(z, (1, SIDE, SIDE))
+    canvas = local_ar.Canvas(model.config.pixel, scene, x)
+    pixel_cost = local_ar.encode_intervals(model.pixel, scene, x)
+    latent_cost = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], codec.FIRST_LEVEL), z)
+    after_pixels = ans.push(ans.empty(1), *pixel_cost)
+    message = ans.push(after_pixels, *latent_cost)
+    data = api.compress(Image.fromarray(pixels), lossless=True)
+    file = container.read(data)
+    header, start = container.read_header(data)
+    return f"""## Lossless
+
+**The picture** has {SIDE} x {SIDE} pixels of three channels, {pixels.size} values. Its first row begins (R, G, B):
+`{numbers(pixels[0, :4])}`. It is smaller than a tile, so it is one block.
+
+**Posterior** (`vlae.py`). The analysis net folds 8 x 8 pixels into channels, then 2 x 2 of those: z has {z.shape[1]} x {z.shape[2]}
+positions of {z.shape[3]} channels. At the first position q(z|x) has the means `{numbers(q.mean[0, 0, 0])}`, in 1/16 of the fine grid,
+and the scale indices `{numbers(q.scale[0, 0, 0])}` (index s is a scale of exp((s - 64) / 16) steps).
+
+**Rounding** (`codec.py`). The first block on a stack has nothing to pop bits from, so z is the mean rounded to the steps
+`{numbers(model.rounding[0])}` of level 0: `{numbers(z[0, 0, 0])}`.
+
+**Features.** The synthesis net turns z into {features.shape[3]} maps of the picture's size, c(z). At the first pixel:
+`{numbers(features[0, 0, 0])}`.
+
+**Wavefront** (`window.py`). A window holds {len(model.config.pixel.window.offsets)} places. Pixel (i, j) belongs to step j + 2 i: {len(canvas.bounds) - 1} steps instead of
+{SIDE * SIDE}, the longest of {int(np.diff(canvas.bounds).max())} pixels.
+
+**Intervals** (`local_ar.py`, `coding/logistic.py`). One parallel pass gives each value a mixture of
+{model.config.pixel.mixtures} logistics and so an interval of 2^22. The first four (green of the first four steps' first pixels, red and blue
+between them) start at `{numbers(pixel_cost.starts[:4])}` and hold `{numbers(pixel_cost.freqs[:4])}`. All pixels cost {pixel_cost.bits:.1f} bits, z costs
+{latent_cost.bits:.1f}.
+
+**ANS** (`coding/ans.py`). A message starts as one head of 2^31 and no words. After the pixels it has the head
+`{int(after_pixels.heads[0]):x}` and {len(after_pixels.words)} words; after z, the head `{int(message.heads[0]):x}` and {len(message.words)} words.
+
+**File** (`container.py`). The header has {start} bytes, the data {len(file.data)}, the file {len(data)}: {8 * len(data) / pixels.size:.3f} bits per channel value.
+
+```
+{hexadecimal(data[:start])}    header: VLZ, version 1, kind and mode, {header.width} x {header.height}, model {header.model.hex()}, geometry
+{hexadecimal(data[start : start + 3])}    the DATA chunk, its length
+{hexadecimal(file.data[:5])}    CRC-32 of the pixels, not chained
+{hexadecimal(file.data[5:13])}    the head, little-endian
+{hexadecimal(file.data[13:])}
+{hexadecimal(data[-4:])}    CRC-32 of all that
+```
+
+**Back.** Decoding pops z, computes the same features, and goes through the same steps, {int(np.diff(canvas.bounds).max())} pixels at a time at the most; the stack
+ends as it began, and the pixels have the checksum that the file holds.
+"""
+
+
+def lossy(pixels: np.ndarray) -> str:
+    """The page's second half."""
+    info = weights.find(weights.DEFAULT)
+    model = weights.load(info.path, "lossy", "cpu")
+    level = api.DEFAULT_QUALITY - 1
+    z = codec.rounded_latent(model, pixels, level, api.TILE)
+    data = api.compress(Image.fromarray(pixels))
+    cost = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], level), z)
+    preview = np.asarray(api.decompress(data, preview=True))
+    dream = np.asarray(api.decompress(data))
+    return f"""## Lossy
+
+The other set of weights has a larger z, {z.shape[1]} x {z.shape[2]} positions of {z.shape[3]} channels, and its file holds nothing else. At the default
+quality {api.DEFAULT_QUALITY} the steps of z are `{numbers(model.rounding[level][:8])}` ... in 1/32; z begins `{numbers(z[0, 0, 0][:8])}` ... and costs {cost.bits:.1f} bits.
+
+The file has {len(data)} bytes:
+
+```
+{hexadecimal(data, 64)}
+```
+
+Its preview, the mean picture of z, begins `{numbers(preview[0, :4])}`; its dream, the same pixel decoder run on random bits,
+`{numbers(dream[0, :4])}`. They are {np.abs(dream.astype(int) - preview).mean():.2f} levels apart on average, and their means
+{abs(dream.mean() - preview.mean()):.2f}.
+"""
+
+
+def text() -> str:
+    """The whole page."""
+    head = "# A tour: one picture through every step\n\nWritten by `docs/tour.py`; a test compares.\n"
+    return "\n".join([head, lossless(picture()), lossy(picture())])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(text())

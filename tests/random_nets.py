@@ -1,0 +1,90 @@
+"""Small models of random integers under the law of exactness: what holds for them holds for every model."""
+
+import json
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+
+from vlaezip import config, exact, layout, weights
+from vlaezip.config import LocalConfig, VlaeConfig, Window
+from vlaezip.local_ar import LocalAR
+
+SMALL = Window(up=2, left=3, right=2)
+EXTRA = {"median": 3, "preview": 2 + 27, "zero": 2}
+
+
+def local_config(reference, groups=None, hidden=8, mixtures=2):
+    """A little local model of pixels, or of four latent channels."""
+    channels = 4 if reference == "zero" else 3
+    return LocalConfig(channels, SMALL, hidden, 1, 6, mixtures, groups or (1,) * channels, reference, EXTRA[reference])
+
+
+def vlae_config(blocks=1, reference="median", levels=2, unshuffle=2):
+    """A little VLAE of stride 2 * unshuffle."""
+    features = 3 if reference == "median" else 2
+    prior = LocalConfig(3, SMALL, 8, 1, 6, 2, (2, 1), "zero", levels)
+    return VlaeConfig(unshuffle, 6, blocks, 3, features, levels, prior, local_config(reference))
+
+
+def integers(layer, rng):
+    """weight [O, I], bias [O], shift [O] of a layer: random, lawful, and of outputs that neither vanish nor saturate."""
+    largest = layer.largest.numpy()
+    shape = len(layer.steps), len(largest)
+    most = min(exact.SUM_LIMIT // 2 // int(largest.sum()), exact.OPERAND_MAX)
+    weight = rng.integers(-most, most + 1, shape)
+    reach = np.sqrt((weight.astype(float) ** 2 * largest**2).sum(1))
+    shift = np.clip(np.round(np.log2(reach / 700)), 0, 24).astype(int)
+    bias = rng.integers(-200, 201, shape[0]) * 2**shift
+    return weight, np.clip(bias, -exact.SUM_LIMIT // 4, exact.SUM_LIMIT // 4), shift
+
+
+def local(config, seed):
+    """A random LocalAR."""
+    rng = np.random.default_rng(seed)
+    near = ((24, layout.CONTRAST_UNIT, layout.CONTRAST_MAX), (3, 2.0**-7, 128))
+    extra = {
+        "zero": ((config.extra, 1.0, 1),),
+        "median": ((config.extra, *layout.STREAM),),
+        "preview": ((config.extra - 27, *layout.STREAM), *near),
+    }[config.reference]
+    made = {}
+    for layer in layout.local("net", config, extra):
+        parts = map(torch.from_numpy, integers(layer, rng))
+        made[layer.name] = exact.affine(layer.name, *parts, layer.largest, "cpu")
+    count = range(len(config.groups))
+    return LocalAR(
+        config,
+        made["net.stem"],
+        tuple(made[f"net.layers.{i}"] for i in range(config.depth)),
+        tuple(made[f"net.heads.{i}"] for i in count),
+        tuple(made[f"net.outs.{i}"] for i in count),
+    )
+
+
+def tensors(sizes, which, seed):
+    """A random set of weights, as a model file holds it."""
+    rng = np.random.default_rng(seed)
+    result = {}
+    for layer in layout.layers(sizes):
+        weight, bias, shift = integers(layer, rng)
+        name = f"{which}/{layer.name}"
+        result[f"{name}.weight"] = weight.astype(np.int16)
+        result[f"{name}.bias"] = bias.astype(np.int32)
+        result[f"{name}.shift"] = shift.astype(np.uint8)
+    result[f"{which}/rounding"] = rng.integers(1, 60, (sizes.levels, sizes.latent)).astype(np.int32)
+    return result
+
+
+def vlae(sizes, seed=0):
+    """A random Vlae."""
+    return weights.assemble(tensors(sizes, "net", seed), "net", config.to_json(sizes), "cpu")
+
+
+def save(path, parts, fields, answers=None, name="random"):
+    """Write a model file. fields: set of weights -> its configuration. Answers are computed unless given."""
+    if answers is None:
+        answers = {w: weights.known_answer(weights.assemble(parts, w, f, "cpu")) for w, f in fields.items()}
+    texts = json.dumps(fields, sort_keys=True), json.dumps(answers, sort_keys=True)
+    metadata = {"name": name, "configs": texts[0], "answers": texts[1], "id": weights.identity(parts, *texts)}
+    save_file(parts, path, metadata)
