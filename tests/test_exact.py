@@ -144,4 +144,6 @@ def test_spread_inverts_fold_and_both_are_those_of_torch(b, h, w, c, n):
     theirs = torch.nn.functional.pixel_unshuffle(x.permute(0, 3, 1, 2), n).permute(0, 2, 3, 1)
     assert torch.equal(folded, theirs)
     assert torch.equal(exact.spread(folded, n), x)
-    assert torch.equal(exact.spread(theirs, n), torch.nn.functional.pixel_shuffle(theirs.permute(0, 3, 1, 2), n).permute(0, 2, 3, 1))
+    assert torch.equal(
+        exact.spread(theirs, n), torch.nn.functional.pixel_shuffle(theirs.permute(0, 3, 1, 2), n).permute(0, 2, 3, 1)
+    )

@@ -32,8 +32,16 @@ SHAPES = [(1, 1, 1), (1, 1, 9), (1, 8, 1), (1, 2, 3), (2, 5, 6), (3, 7, 4)]
 def random_scene(rng, net, shape, grey=False):
     """Random features, preview and rounding steps."""
     config = net.config
-    extra = rng.integers(0, 2, (*shape, config.extra)) if config.reference == "zero" else rng.integers(-128, 129, (*shape, config.extra))
-    base = rng.integers(0, 256, (*shape, config.channels)) if config.reference == "preview" else np.zeros((*shape, config.channels))
+    extra = (
+        rng.integers(0, 2, (*shape, config.extra))
+        if config.reference == "zero"
+        else rng.integers(-128, 129, (*shape, config.extra))
+    )
+    base = (
+        rng.integers(0, 256, (*shape, config.channels))
+        if config.reference == "preview"
+        else np.zeros((*shape, config.channels))
+    )
     steps = PIXELS
     if config.reference == "zero":
         step = rng.integers(1, 90, config.channels).astype(np.int32)
@@ -53,7 +61,9 @@ def random_values(rng, scene):
 def sample(net, scene, seed):
     """What the model thinks likely."""
     rng = np.random.default_rng(seed)
-    return local_ar.decode(net, scene, lambda mix, grid: quantiles(mix, grid, rng.integers(0, 1 << 22, len(grid.step), np.uint32)))
+    return local_ar.decode(
+        net, scene, lambda mix, grid: quantiles(mix, grid, rng.integers(0, 1 << 22, len(grid.step), np.uint32))
+    )
 
 
 def case(kind, shape, seed, grey=False):
@@ -63,7 +73,10 @@ def case(kind, shape, seed, grey=False):
 
 
 def law(net, scene, x, lanes=2):
-    codec, before = local_ar.codec(net, scene), ans.Message(np.full(lanes, 1 << 40, np.uint64), np.array([7], np.uint32))
+    codec, before = (
+        local_ar.codec(net, scene),
+        ans.Message(np.full(lanes, 1 << 40, np.uint64), np.array([7], np.uint32)),
+    )
     after, found = codec.pop(codec.push(before, x))
     assert (found == x).all()
     assert ans.write(after) == ans.write(before)
@@ -86,7 +99,12 @@ def test_pop_inverts_push_of_grey_pictures(kind, seed):
 
 
 @settings(max_examples=15)
-@given(st.sampled_from(list(NETS)), st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 6)), seeds, st.integers(1, 7))
+@given(
+    st.sampled_from(list(NETS)),
+    st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 6)),
+    seeds,
+    st.integers(1, 7),
+)
 def test_pop_inverts_push_for_any_net(kind, shape, seed, lanes):
     rng, net = np.random.default_rng(seed), random_nets.local(KINDS[kind], seed)
     scene = random_scene(rng, net, shape)

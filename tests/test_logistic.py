@@ -24,7 +24,10 @@ def test_mixture_reads_a_net_as_the_reference_does(seed, k):
     base, size = rng.integers(-600, 600, 12), rng.integers(0, SIZES, 12)
     warmth = int(rng.integers(-70, 30))
     mix = mixture(outputs.astype(np.float32), base, size, warmth)
-    expected = [reference.mixture(o, b, s, warmth) for o, b, s in zip(*map(np.ndarray.tolist, (outputs, base, size)), strict=True)]
+    expected = [
+        reference.mixture(o, b, s, warmth)
+        for o, b, s in zip(*map(np.ndarray.tolist, (outputs, base, size)), strict=True)
+    ]
     assert list(zip(*(a.tolist() for a in mix), strict=True)) == expected
     assert (mix.weights.sum(1) == 1 << 12).all()
     assert (mix.weights >= 0).all()
@@ -72,7 +75,9 @@ def test_quantiles_invert_intervals(seed, k):
     found = quantiles(mix, grid, targets)
     starts, freqs = intervals(mix, grid, found)
     assert ((starts <= targets) & (targets - starts < freqs)).all()
-    assert found.tolist() == [reference.find(m, g, t) for m, g, t in zip(*as_lists(mix, grid), targets.tolist(), strict=True)]
+    assert found.tolist() == [
+        reference.find(m, g, t) for m, g, t in zip(*as_lists(mix, grid), targets.tolist(), strict=True)
+    ]
 
 
 def logistic(u):
@@ -85,7 +90,9 @@ def test_probabilities_are_those_of_a_logistic(mean, log_scale):
     starts, freqs = whole_cdf(one, uniform_grid(1, 1, 0, 256))
     scale = math.exp(log_scale / 16)
     below = np.array([0.0, *(logistic(max((k - 0.5 - mean) / scale, -700)) for k in range(1, 256)), 1.0])
-    assert abs(freqs / TOTAL - np.diff(below)).max() < 1.5 / 384 / 4 + 1e-4  # a step of the sigmoid's table, and the floor
+    assert (
+        abs(freqs / TOTAL - np.diff(below)).max() < 1.5 / 384 / 4 + 1e-4
+    )  # a step of the sigmoid's table, and the floor
 
 
 def test_two_symbols_are_a_bernoulli_variable():

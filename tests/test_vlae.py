@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlaezip import codec, vlae
-from vlaezip.coding.logistic import intervals
 from vlaezip.config import ACTIVATION_MAX, LATENT_MAX, STREAM_MAX, from_json, to_json
 from vlaezip.local_ar import PIXELS
 from vlaezip.vlae import Posterior
@@ -40,16 +39,22 @@ class Twin:
         self.config, self.tensors = config, random_nets.tensors(config, "net", seed)
 
     def layer(self, name, x, function=reference.affine):
-        return function(x, *(self.tensors[f"net/{name}.{part}"].astype(np.int64) for part in ("weight", "bias", "shift")))
+        return function(
+            x, *(self.tensors[f"net/{name}.{part}"].astype(np.int64) for part in ("weight", "bias", "shift"))
+        )
 
     def blocks(self, prefix, x):
         for i in range(self.config.blocks):
-            h = np.clip(self.layer(f"{prefix}.{i}.a", np.clip(x, 0, ACTIVATION_MAX), reference.conv3), 0, ACTIVATION_MAX)
+            h = np.clip(
+                self.layer(f"{prefix}.{i}.a", np.clip(x, 0, ACTIVATION_MAX), reference.conv3), 0, ACTIVATION_MAX
+            )
             x = stream(x + self.layer(f"{prefix}.{i}.b", h))
         return x
 
     def posterior(self, x):
-        h = self.blocks("analysis.fine", stream(self.layer("analysis.stem", fold(x.astype(np.int64) - 128, self.config.unshuffle))))
+        h = self.blocks(
+            "analysis.fine", stream(self.layer("analysis.stem", fold(x.astype(np.int64) - 128, self.config.unshuffle)))
+        )
         h = self.blocks("analysis.coarse", stream(self.layer("analysis.down", fold(h, 2))))
         return np.split(self.layer("analysis.out", h), 2, 3)
 
@@ -73,7 +78,11 @@ def spread(x, n):
 
 
 def latents(model, shape, seed=0):
-    return np.random.default_rng(seed).integers(-LATENT_MAX, LATENT_MAX + 1, (*shape, model.config.latent)).astype(np.int32)
+    return (
+        np.random.default_rng(seed)
+        .integers(-LATENT_MAX, LATENT_MAX + 1, (*shape, model.config.latent))
+        .astype(np.int32)
+    )
 
 
 @every_model
@@ -103,10 +112,10 @@ def test_the_preview_is_int64_arithmetic(name):
     assert preview.std() > 1  # or the test would say nothing
 
 
-@every_model
+@pytest.mark.parametrize("name", ["median", "preview"])
 def test_neither_batch_nor_threads_matter(name):
     model, before = MODELS[name], torch.get_num_threads()
-    x, z = pictures((3, 8 * model.config.stride, 24)), latents(model, (3, 5, 6))
+    x, z = pictures((3, 4 * model.config.stride, 12)), latents(model, (3, 3, 4))
     results = []
     try:
         for threads in (1, 2):
@@ -190,10 +199,6 @@ def test_the_posterior_is_one_logistic_a_value():
     assert mix.weights.tolist() == [[1 << 12]] * q.mean.size
     assert (mix.means.reshape(q.mean.shape) == q.mean).all()
     assert (mix.scales.reshape(q.mean.shape) == q.scale).all()
-    grid = MODELS["median"].steps(None).grid(4, (0, 1, 2))
-    rounded = np.clip((q.mean.reshape(-1) + 8) // 16, -LATENT_MAX, LATENT_MAX).astype(np.int32)
-    here, there = (intervals(mix, grid, np.clip(rounded + d, -LATENT_MAX, LATENT_MAX))[1].astype(int) for d in (0, 5))
-    assert (here >= there).all()
 
 
 def test_scenes_of_pixels():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import random_nets
 import torch
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from torch.overrides import TorchFunctionMode
 
 from vlaezip import config, weights
@@ -90,7 +90,9 @@ def test_files_cut_short_are_refused(path, share):
         load(path)
 
 
-@pytest.mark.parametrize("data", [b"", b"PNG", b"\xff" * 100, struct.pack("<Q", 2) + b"{}", struct.pack("<Q", 2) + b"[]"])
+@pytest.mark.parametrize(
+    "data", [b"", b"PNG", b"\xff" * 100, struct.pack("<Q", 2) + b"{}", struct.pack("<Q", 2) + b"[]"]
+)
 def test_foreign_files_are_refused(tmp_path, data):
     path = tmp_path / "foreign.safetensors"
     path.write_bytes(data)
@@ -108,11 +110,13 @@ def test_foreign_safetensors_are_refused(tmp_path, lacks):
 
 
 def test_a_file_without_answers_is_refused(path):
-    metadata = {**weights.read_info(path).metadata}
-    del metadata["answers"]
-    save_file(PARTS, path, metadata)
+    random_nets.save(path, PARTS, FIELDS, {"lossy": ANSWERS["lossy"]})
     with pytest.raises(ModelError, match="answers"):
         load(path)
+    metadata = weights.read_info(path).metadata
+    save_file(PARTS, path, {k: v for k, v in metadata.items() if k != "answers"})
+    with pytest.raises(ModelError):
+        weights.load.__wrapped__(path, "lossy", "cpu")
 
 
 def test_a_set_that_is_not_there_is_named(path):
@@ -165,7 +169,8 @@ def test_a_missing_tensor_is_named(path, name):
 
 
 @pytest.mark.parametrize(
-    "rounding", [np.zeros((2, 3), np.int32), np.full((2, 3), 1024, np.int32), np.ones((1, 3), np.int32), np.ones((2, 3))]
+    "rounding",
+    [np.zeros((2, 3), np.int32), np.full((2, 3), 1024, np.int32), np.ones((1, 3), np.int32), np.ones((2, 3))],
 )
 def test_rounding_steps_that_are_none_are_refused(path, rounding):
     random_nets.save(path, changed({"fine/rounding": rounding}), FIELDS, ANSWERS)
@@ -198,7 +203,10 @@ class Lowered(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         if getattr(function, "__name__", "") in self.products:
-            args = tuple(a.bfloat16().float() if isinstance(a, torch.Tensor) and a.dim() == 2 and n else a for n, a in enumerate(args))
+            args = tuple(
+                a.bfloat16().float() if isinstance(a, torch.Tensor) and a.dim() == 2 and n else a
+                for n, a in enumerate(args)
+            )
         return function(*args, **(kwargs or {}))
 
 

@@ -31,7 +31,11 @@ def random_pictures(rng, shape, reference, channels):
     low, high = REACH[reference]
     x = rng.integers(low, high + 1, (*shape, channels))
     spread = rng.choice([0, 3, high - low], (*shape[:2], 1, 1))
-    x = np.where(rng.random((*shape[:2], 1, 1)) < 0.5, x, np.clip(x[:1, :1, :1] + rng.integers(-spread, spread + 1, x.shape), low, high))
+    x = np.where(
+        rng.random((*shape[:2], 1, 1)) < 0.5,
+        x,
+        np.clip(x[:1, :1, :1] + rng.integers(-spread, spread + 1, x.shape), low, high),
+    )
     return np.where(rng.random(x.shape) < 0.1, rng.choice([low, high], x.shape), x).astype(np.int32)
 
 
@@ -129,7 +133,15 @@ def test_median_reference_is_loco_i():
 
 def test_contrast_rounds_half_up_and_clamps():
     gain = torch.tensor(128.0)
-    assert window.contrast(torch.tensor([0.0, 1, -1, 3, -3, 4096, -4096]), gain).tolist() == [0, 1, 0, 2, -1, 1023, -1023]
+    assert window.contrast(torch.tensor([0.0, 1, -1, 3, -3, 4096, -4096]), gain).tolist() == [
+        0,
+        1,
+        0,
+        2,
+        -1,
+        1023,
+        -1023,
+    ]
 
 
 @settings(max_examples=40)
@@ -143,7 +155,11 @@ def test_look_is_describe_on_the_canvas(kind, shape, seed):
     shown = window.pad(torch.from_numpy(x.astype(np.int16)), config.window, window.FILL[kind]).numpy()
     order, _, spot, _, row = places(shape, config.window)
     width = expected.inputs.shape[1]
-    inputs, base, size = np.empty((n, width + 5), np.float32), np.empty((n, config.channels), np.int32), np.empty(n, np.int64)
+    inputs, base, size = (
+        np.empty((n, width + 5), np.float32),
+        np.empty((n, config.channels), np.int32),
+        np.empty(n, np.int64),
+    )
     window.Reach(config, row).look(shown.reshape(-1, config.channels), spot, extra, inputs, base, size)
     assert (inputs[:, :width] == expected.inputs.numpy()[order]).all()
     assert (inputs[:, width:] == extra).all()

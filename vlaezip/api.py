@@ -23,8 +23,9 @@ DEFAULT_QUALITY = 3
 DEFAULT_TEMPERATURE = 0.75
 TEMPERATURE_ONE = 64
 PROLOGUE = struct.Struct("<IB")  # lossless data: CRC-32 of the pixels, whether blocks are chained by bits-back
-LEAST_BITS = 8e-5  # no symbol is cheaper: the floor of one unit a symbol in logistic.py
+LEAST_BITS = 3.3e-5  # no symbol is cheaper: the sigmoid's table leaves 6 / 2**18 beyond each end
 STRIP = 32
+SMALL = 1 << 12  # guesses below are bad guesses
 SURELY_SMALLER = 0.7  # of a fast deflate's size: then no stored form can win
 
 
@@ -68,7 +69,8 @@ def compress(
         data = encode_lossy(net, header, colour)
     alpha = None if picture.alpha is None else pixels.pack_alpha(picture.alpha)
     size = len(data) + len(alpha or b"")
-    if size > SURELY_SMALLER * deflated(image) and len(kept := pixels.store(image)) < size:
+    guess = deflated(image)
+    if (guess < SMALL or size > SURELY_SMALLER * guess) and len(kept := pixels.store(image)) < size:
         return write(Container(stored, kept, None, *meta))
     return write(Container(header, data, alpha, *meta))
 

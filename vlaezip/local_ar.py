@@ -82,10 +82,6 @@ class LocalAR:
     heads: tuple[Affine, ...]
     outs: tuple[Affine, ...]
 
-    @property
-    def device(self) -> torch.device:
-        return self.stem.bias.device
-
 
 def groups(config: LocalConfig, grey: bool) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
     """(number, channels, channels seen before) of each group, in the order of coding. A grey picture has one."""

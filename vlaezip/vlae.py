@@ -75,7 +75,7 @@ class Vlae:
 
     @property
     def device(self) -> torch.device:
-        return self.pixel.device
+        return self.analysis.turn.bias.device
 
     def posterior(self, x: Ints) -> Posterior:
         """q(z|x) of pictures."""

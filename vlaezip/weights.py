@@ -91,11 +91,14 @@ def load(path: Path, which: str, device: str) -> "Vlae":
         tensors = load_file(path)
     except SafetensorError as error:
         raise ModelError(f"{path.name} is damaged: {error}") from error
-    configs, answers = info.metadata["configs"], info.metadata["answers"]
+    configs, answers = info.metadata["configs"], info.metadata.get("answers", "{}")
     if (found := identity(tensors, configs, answers)) != info.id:
         raise ModelError(f"{path.name} is damaged: its weights have id {found}, its header says {info.id}")
-    model = assemble(tensors, which, json.loads(configs)[which], device)
-    expected, answer = json.loads(answers)[which], known_answer(model)
+    fields, expected = json.loads(configs).get(which), json.loads(answers).get(which)
+    if fields is None or expected is None:
+        raise ModelError(f"{path.name} lacks a set {which} with answers; its sets are {', '.join(info.sets)}")
+    model = assemble(tensors, which, fields, device)
+    answer = known_answer(model)
     if answer != expected:
         raise ModelError(
             f"device {device} does not compute exactly: known answer {expected[:8]}, got {answer[:8]}; "
@@ -105,7 +108,10 @@ def load(path: Path, which: str, device: str) -> "Vlae":
 
 
 def assemble(tensors: "Mapping[str, np.ndarray]", which: str, fields: dict[str, Any], device: str) -> "Vlae":
-    """Prove every layer of a set and build the model. Raises ModelError."""
+    """Prove every layer of a set and build the model. Raises ModelError.
+
+    Convolutions go to the device; the local models stay on the CPU, where their kernels are.
+    """
     import torch
 
     from vlaezip import config, exact, layout, vlae
@@ -119,10 +125,25 @@ def assemble(tensors: "Mapping[str, np.ndarray]", which: str, fields: dict[str, 
             expected = (len(layer.steps), len(layer.largest))
             if tuple(weight.shape) != expected or len(bias) != len(shift) or len(bias) != expected[0]:
                 raise ModelError(f"{layer.name} has shape {tuple(weight.shape)}, its configuration asks for {expected}")
-            layers[layer.name] = exact.affine(layer.name, weight, bias, shift, layer.largest, device)
-        return vlae.build(sizes, layers, tensors[f"{which}/rounding"])
+            if (kinds := (weight.dtype, bias.dtype, shift.dtype)) != (torch.int16, torch.int32, torch.uint8):
+                raise ModelError(f"{layer.name} is of {kinds}, expected int16, int32 and uint8")
+            where = device if layer.name.startswith(("analysis", "synthesis")) else "cpu"
+            layers[layer.name] = exact.affine(layer.name, weight, bias, shift, layer.largest, where)
+        rounding = tensors[f"{which}/rounding"]
+        check_rounding(rounding, (sizes.levels, sizes.latent))
+        return vlae.build(sizes, layers, rounding)
     except (KeyError, TypeError) as error:
         raise ModelError(f"the set {which} lacks {error}") from error
+
+
+def check_rounding(steps: "np.ndarray", shape: tuple[int, int]) -> None:
+    """Raise ModelError unless there is a step of z for every level and channel."""
+    from vlaezip.config import LATENT_MAX
+
+    if steps.dtype != "int32" or steps.shape != shape:
+        raise ModelError(f"rounding is {steps.dtype} of shape {steps.shape}, expected int32 of {shape}")
+    if steps.min() < 1 or steps.max() > LATENT_MAX:
+        raise ModelError(f"rounding steps are {steps.min()}..{steps.max()}, outside 1..{LATENT_MAX}")
 
 
 def known_answer(model: "Vlae") -> str:

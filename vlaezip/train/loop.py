@@ -19,7 +19,7 @@ from vlaezip.window import pad
 LOG_EVERY, SAVE_EVERY, BITS_EVERY = 100, 500, 50
 AVERAGE = 0.999
 CLIP = 0.5
-HALF_UNTIL = 0.9  # part of the run in bfloat16; the rest sharpens in float32
+HALF_UNTIL = 0.95  # part of the run in bfloat16; the rest sharpens in float32
 PIXEL_CROP = 48  # side of the part of a lossy crop on which p(x|z) is trained
 FIELDS = ["step", "seconds", "pixels", "kl", "preview_psnr", "gamma", "held_out"]
 
@@ -104,7 +104,7 @@ class Trainer:
             distortion = (rate + weight * terms.preview_mse) / weight.sqrt()
             return terms, 0.05 * distortion.mean() + 0.1 * terms.pixels
 
-    def run(self, minutes: float, checks: int = 2000) -> Iterator[dict[str, float]]:
+    def run(self, minutes: float, checks: int = 2000) -> Iterator[dict[str, float | str]]:
         """Train until the schedule or the time ends; yields a row of the log now and then."""
         start = time.monotonic()
         mean: dict[str, float] = {}
@@ -163,7 +163,7 @@ class Trainer:
                 total.append((terms.pixels + terms.kl).item())
         return float(np.mean(total))
 
-    def log(self, row: dict[str, float]) -> None:
+    def log(self, row: dict[str, float | str]) -> None:
         path = self.folder / "log.csv"
         fresh = not path.exists()
         with path.open("a", newline="") as file:

@@ -29,9 +29,9 @@ def stream(x: Tensor) -> Tensor:
     return F.hardtanh(x, -(STREAM_MAX + 1) * UNIT, STREAM_MAX * UNIT)
 
 
-def straight_round(x: Tensor) -> Tensor:
-    """round(x), with the gradient of x."""
-    return x + (x.round() - x).detach()
+def full(x: Tensor) -> torch.autocast:
+    """Leave autocast: z and the preview need more than the 8 bits of bfloat16."""
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def soft_contrast(difference: Tensor, gain: Tensor) -> Tensor:
@@ -76,7 +76,8 @@ class Analysis(nn.Module):
         h = stream(self.down(F.pixel_unshuffle(h, 2)))
         for block in self.coarse:
             h = block(h)
-        mean, log_scale = self.out(h).chunk(2, 1)
+        with full(h):
+            mean, log_scale = self.out(h.float()).chunk(2, 1)
         return mean * 4, log_scale
 
 
@@ -93,13 +94,15 @@ class Synthesis(nn.Module):
         self.out = nn.Conv2d(c.width, (3 + c.features) * c.unshuffle**2, 1)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        h = stream(self.stem(z))
+        with full(z):
+            h = stream(self.stem(z))
         for block in self.coarse:
             h = block(h)
         h = stream(F.pixel_shuffle(self.up(h), 2))
         for block in self.fine:
             h = block(h)
-        o = F.pixel_shuffle(self.out(h), self.unshuffle)
+        with full(h):
+            o = F.pixel_shuffle(self.out(h.float()), self.unshuffle)
         return o[:, :3] * 64 + 128, stream(o[:, 3:])
 
 
@@ -198,7 +201,8 @@ class Vlae(nn.Module):
         values = fine.flatten(0, 2)
         extra = F.one_hot(level, self.config.levels).float()[:, None].expand(b, h * w, -1).flatten(0, 1)
         gain = torch.full((len(values),), float(1 << GAIN_BITS), device=z.device)
-        params = self.prior(context.clamp(-LATENT_MAX, LATENT_MAX), extra, values, gain)
+        with full(z):
+            params = self.prior(context.clamp(-LATENT_MAX, LATENT_MAX), extra, values, gain)
         size = torch.full((len(values),), FIXED_SIZE["zero"], device=z.device)
         if isinstance(step, Tensor):
             step = (step * FINE).permute(0, 2, 3, 1).expand_as(fine).flatten(0, 2)

@@ -37,7 +37,7 @@ PRESETS = {
             prior=LocalConfig(4, LATENT_WINDOW, 64, 1, 32, 2, (4,), "zero", 1),
             pixel=pixel("median", 8, 128, 2, 48, 5),
         ),
-        steps=46_000, crop=48, batch=8, rate=2e-3, rate_target=0.004, preview_weight=2e-5, lambdas=(),
+        steps=40_000, crop=48, batch=8, rate=2e-3, rate_target=0.004, preview_weight=2e-5, lambdas=(),
     ),
     "photo-lossy": Recipe(
         VlaeConfig(

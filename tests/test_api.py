@@ -1,0 +1,351 @@
+"""The whole path: round trips of every mode, the same bytes and pixels everywhere, sizes, and files nobody wrote."""
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pictures import disc, photo
+from PIL import Image
+
+import vlaezip
+from vlaezip import api, codec, weights
+from vlaezip.coding import ans
+from vlaezip.coding.logistic import Mixture, intervals, uniform_grid
+from vlaezip.container import Container, Header, Kind, read, write
+from vlaezip.errors import CorruptFile, ImageError, ModelError, UnknownModel, VlaezipError
+
+MODES = ("1", "P", "L", "LA", "RGB", "RGBA")
+MODELLED = ("L", "LA", "RGB", "RGBA")
+OVERHEAD = 24  # header, chunk and checksum of a stored picture, at the most
+CHANNELS = {"L": 1, "LA": 1, "RGB": 3, "RGBA": 3}
+
+
+whole = cache(photo)
+
+
+def scene(mode="RGB", width=56, height=40):
+    """A part of a synthetic photograph."""
+    return whole(256, 384, mode).crop((60, 70, 60 + width, 70 + height))
+
+
+def plain(image):
+    return image.mode, image.size, image.tobytes()
+
+
+def same(a, b):
+    if a.mode == "P":
+        a, b = a.convert("RGB"), b.convert("RGB")
+    return plain(a) == plain(b)
+
+
+def back(image, **options):
+    """Through a file: the file, and its picture."""
+    data = api.compress(image, **options)
+    return data, api.decompress(data)
+
+
+@pytest.mark.parametrize("size", [(56, 40), (1, 1), (7, 1), (1, 7), (1, 40), (17, 33)])
+@pytest.mark.parametrize("mode", MODES)
+def test_lossless_is_lossless(mode, size):
+    image = scene(mode, *size)
+    data, found = back(image, lossless=True)
+    assert same(found, image)
+    assert api.compress(image, lossless=True) == data
+
+
+@pytest.mark.parametrize("mode", MODELLED)
+def test_photographs_are_coded_by_the_model(mode):
+    assert read(api.compress(scene(mode), lossless=True)).header.kind is Kind.LOSSLESS
+    assert read(api.compress(scene(mode))).header.kind is Kind.LOSSY
+
+
+@pytest.mark.parametrize("size", [(56, 40), (1, 1), (7, 1), (1, 40), (17, 33)])
+@pytest.mark.parametrize("mode", MODELLED)
+def test_lossy_decodes_to_the_same_picture_every_time(mode, size):
+    image = scene(mode, *size)
+    data, found = back(image)
+    assert (found.mode, found.size) == (mode, size)
+    assert plain(api.decompress(data)) == plain(found)
+    assert api.compress(image) == data
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+@pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.parametrize("alpha", ["disc", "constant", "noise"])
+def test_alpha_is_kept_exactly(mode, lossless, alpha):
+    image = scene(mode)
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 56), np.uint8))
+    image.putalpha({"disc": disc(40, 56), "constant": 77, "noise": noise}[alpha])
+    _, found = back(image, lossless=lossless)
+    assert found.getchannel("A").tobytes() == image.getchannel("A").tobytes()
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+def test_previews_look_like_the_picture(lossless):
+    image = scene()
+    data = api.compress(image, lossless=lossless)
+    seen = api.decompress(data, preview=True)
+    assert (seen.mode, seen.size) == ("RGB", image.size)
+    if not lossless:  # a lossless model keeps little in z
+        assert abs(np.asarray(seen, float) - np.asarray(image, float)).mean() < 30
+    assert plain(seen) == plain(api.decompress(data, preview=True))
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_grey_pictures_come_back_grey_and_cost_one_channel(preview):
+    grey = scene("L")
+    assert len(api.compress(grey, lossless=True)) <= len(api.compress(grey.convert("RGB"), lossless=True))
+    assert api.decompress(api.compress(grey), preview=preview).mode == "L"
+
+
+def dream(image, **options):
+    return np.asarray(api.decompress(api.compress(image, **options)), float)
+
+
+def test_a_seed_changes_the_dream_but_not_the_preview():
+    image = scene()
+    first, second = (api.compress(image, seed=seed) for seed in (1, 2))
+    assert plain(api.decompress(first)) != plain(api.decompress(second))
+    assert plain(api.decompress(first, preview=True)) == plain(api.decompress(second, preview=True))
+    assert read(first).data == read(second).data
+
+
+def test_dreams_differ_less_when_cold():
+    image, spread = scene(), []
+    for temperature in (0.1, 0.5, 1.0):
+        spread.append(
+            (dream(image, temperature=temperature, seed=1) - dream(image, temperature=temperature, seed=2)).std()
+        )
+    assert spread == sorted(spread)
+    assert spread[0] < spread[2]
+
+
+def test_quality_orders_size_and_the_preview_s_error():
+    image = scene(width=128, height=112)
+    levels = len(weights.load(weights.find(weights.DEFAULT).path, "lossy", "cpu").rounding)
+    files = [api.compress(image, quality=q) for q in range(1, levels + 1)]
+    sizes = [len(f) for f in files]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < 0.8 * sizes[-1]
+    seen = [np.asarray(api.decompress(f, preview=True), float) for f in (files[0], files[-1])]
+    worst, best = (((s - np.asarray(image, float)) ** 2).mean() for s in seen)
+    assert best < worst
+    assert api.compress(image) == files[api.DEFAULT_QUALITY - 1]
+
+
+@pytest.mark.parametrize("options", [{"quality": 0}, {"quality": 99}, {"temperature": 0.0}, {"temperature": 2.1},
+                                     {"temperature": float("nan")}, {"temperature": float("inf")}])  # fmt: skip
+def test_settings_out_of_range_are_refused(options):
+    with pytest.raises(ImageError, match="outside"):
+        api.compress(scene(), **options)
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda:99", ""])
+def test_unknown_devices_are_refused(device):
+    with pytest.raises(ModelError, match="device"):
+        api.compress(scene(), device=device)
+
+
+def test_unknown_models_are_refused():
+    with pytest.raises(UnknownModel):
+        api.compress(scene(), model="nobody")
+    file = read(api.compress(scene()))
+    header = {name: getattr(file.header, name) for name in Header.__slots__} | {"model": b"\0\0\0\0"}
+    with pytest.raises(UnknownModel, match="00000000"):
+        api.decompress(write(Container(Header(**header), file.data)))
+
+
+def test_the_price_is_the_models_estimate():
+    image = scene(width=120, height=90)
+    net = weights.load(weights.find(weights.DEFAULT).path, "lossless", "cpu")
+    x = np.asarray(image)[None].astype(np.int32)
+    z = codec.first_latent(net, x)
+    estimate = codec.local_ar.encode_intervals(net.prior, net.prior_scene(z.shape[:3], 0), z).bits
+    estimate += codec.local_ar.encode_intervals(net.pixel, net.pixel_scene(z, x.shape[:3]), x).bits
+    data = api.compress(image, lossless=True)
+    assert abs(8 * len(data) - estimate) <= 0.01 * estimate + 64 * 8
+
+
+def screen():
+    """Text-like blocks on a flat ground."""
+    rng = np.random.default_rng(0)
+    picture = np.full((96, 128, 3), 250, np.uint8)
+    for top in range(4, 90, 8):
+        for left in range(4, 120, 5):
+            picture[top : top + 5, left : left + 4][rng.random((5, 4)) < 0.4] = (30, 30, 60)
+    return picture
+
+
+NOISE = np.random.default_rng(1).integers(0, 256, (60, 70, 4), np.uint8)
+AWKWARD = {
+    "screen": screen(),
+    "noise": NOISE[..., :3],
+    "noise with alpha": NOISE,
+    "grey noise": NOISE[..., 0],
+    "flat": np.full((80, 90, 3), 77, np.uint8),
+    "grey flat": np.zeros((64, 64), np.uint8),
+    "pixel": NOISE[:1, :1, :3],
+    "row": NOISE[:1, :7, :3],
+    "column": NOISE[:7, :1, :3],
+    "stripes": np.tile(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8), (64, 40, 1)),
+    "ramp": np.tile(np.arange(96, dtype=np.uint8)[None, :, None], (50, 1, 3)),
+}
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_a_file_is_never_larger_than_the_png_and_the_header(name):
+    image, png = Image.fromarray(AWKWARD[name]), io.BytesIO()
+    image.save(png, "PNG", optimize=True)
+    data, found = back(image, lossless=True)
+    assert same(found, image)
+    for size in (len(data), len(api.compress(image))):
+        assert size <= len(png.getvalue()) + OVERHEAD
+
+
+@pytest.fixture
+def small_tiles(monkeypatch):
+    monkeypatch.setattr(api, "TILE", 64)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA"])
+@pytest.mark.parametrize("size", [(65, 1), (64, 65), (130, 130)])
+def test_many_tiles_chain_and_come_back(mode, size, small_tiles):
+    image = scene(mode, *size)
+    data, found = back(image, lossless=True)
+    assert same(found, image)
+    if size == (130, 130):
+        assert read(data).header.kind is Kind.LOSSLESS
+        assert read(data).data[4] == 1  # chained by bits-back
+    assert api.decompress(data, preview=True).size == size
+    assert api.decompress(api.compress(image)).size == size
+
+
+def test_tiles_leave_no_seams_in_a_preview(monkeypatch):
+    image = scene(width=150, height=140)
+    whole = api.decompress(api.compress(image), preview=True)
+    monkeypatch.setattr(api, "TILE", 64)
+    data = api.compress(image)
+    assert read(data).header.tile == 64
+    assert plain(api.decompress(data, preview=True)) == plain(whole)
+
+
+def test_tiles_too_cheap_to_refund_are_not_chained(small_tiles, monkeypatch):
+    """The first tile leaves nothing for the second to take; the file says so and comes back."""
+    monkeypatch.setattr(api, "SURELY_SMALLER", 1e9)
+    dull = Image.fromarray(np.full((70, 64, 3), 128, np.uint8))
+    data, found = back(dull, lossless=True)
+    assert same(found, dull)
+    assert read(data).header.kind is Kind.LOSSLESS
+    assert read(data).data[4] in (0, 1)
+
+
+def test_many_lanes_come_back(monkeypatch):
+    monkeypatch.setattr(api, "PLACES_PER_LANE", 64)
+    image = scene()
+    data, found = back(image, lossless=True)
+    assert read(data).header.lanes == 32
+    assert same(found, image)
+
+
+def test_lanes_grow_with_the_picture():
+    assert [api.lanes(n) for n in (1, 1 << 14, (1 << 15) - 1, 1 << 15, 1 << 20, 1 << 40)] == [1, 1, 1, 2, 64, 4096]
+
+
+def digests():
+    """What another process, or another number of threads, has to reproduce."""
+    image = scene(width=24, height=20)
+    files = [api.compress(image, lossless=True), api.compress(image), api.compress(image.convert("L"), lossless=True)]
+    pictures = [api.decompress(f).tobytes() for f in files] + [api.decompress(f, preview=True).tobytes() for f in files]
+    return [hashlib.sha256(part).hexdigest() for part in files + pictures]
+
+
+def test_threads_do_not_matter():
+    before, results = torch.get_num_threads(), []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            results.append(digests())
+    finally:
+        torch.set_num_threads(before)
+    assert results[0] == results[1]
+
+
+def test_another_process_makes_the_same_bytes_and_pixels():
+    here = os.path.dirname(__file__)
+    paths = os.pathsep.join([here, os.path.dirname(here), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "7"}
+    call = [sys.executable, "-c", "import test_api; print(*test_api.digests())"]
+    done = subprocess.run(call, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == digests()
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+def test_files_cut_short_or_with_a_changed_byte_are_refused(lossless):
+    data = api.compress(scene(), lossless=lossless)
+    for where in range(0, len(data), max(len(data) // 40, 1)):
+        for spoilt in (data[:where], data[:where] + bytes([data[where] ^ 16]) + data[where + 1 :]):
+            with pytest.raises(VlaezipError):
+                api.decompress(spoilt)
+
+
+def header(kind, width=20, height=12, lanes=1, quality=2):
+    model = bytes.fromhex(weights.find(weights.DEFAULT).id)
+    lossy = {"quality": quality, "temperature": 48, "seed": 5} if kind is Kind.LOSSY else {}
+    return Header(kind, "RGB", width, height, model, 1024, lanes, **lossy)
+
+
+@settings(max_examples=30)
+@given(st.sampled_from([Kind.LOSSLESS, Kind.LOSSY]), st.binary(max_size=300), st.integers(0, 2), st.booleans())
+def test_garbage_behind_sound_checksums_raises_only_our_errors(kind, blob, lanes, preview):
+    head = np.array([ans.HEAD_LOW * 3] * 4, "<u8").tobytes()[: 8 << lanes]
+    start = b"\0\0\0\0\0" + head if kind is Kind.LOSSLESS else head
+    for payload in (blob, start + blob[: len(blob) // 4 * 4]):
+        with suppress(VlaezipError):
+            api.decompress(write(Container(header(kind, lanes=1 << lanes), payload)), preview=preview)
+
+
+def test_pixels_that_do_not_match_their_checksum_are_refused():
+    file = read(api.compress(scene(), lossless=True))
+    with pytest.raises(CorruptFile, match="CRC"):
+        api.decompress(write(Container(file.header, bytes(4) + file.data[4:])))
+    with pytest.raises(CorruptFile, match="chain"):
+        api.decompress(write(Container(file.header, file.data[:4] + b"\2" + file.data[5:])))
+
+
+def test_sizes_that_the_data_cannot_hold_are_refused():
+    for kind in (Kind.LOSSLESS, Kind.LOSSY):
+        with pytest.raises(CorruptFile, match="cannot hold"):
+            api.decompress(write(Container(header(kind, 10_000, 10_000), bytes(40))))
+
+
+def test_levels_that_the_model_lacks_are_refused():
+    with pytest.raises(CorruptFile, match="quality"):
+        api.decompress(write(Container(header(Kind.LOSSY, quality=200), bytes(40))))
+
+
+@pytest.mark.parametrize("count", [3, 51, 256, 2047])
+def test_no_symbol_is_cheaper_than_the_least(count):
+    """The check of sizes must never refuse a file that compress can write."""
+    low = -(count // 2)
+    certain = Mixture(*(np.array([[v]] * 3, np.int32) for v in (1 << 12, 0, 0)))
+    certain.means[:, 0] = (-(1 << 20), 0, 1 << 20)
+    step = 1023 // (count // 2) if count != 256 else 1
+    symbols = np.array([low, 0, low + count - 1], np.int32)
+    _, freqs = intervals(certain, uniform_grid(3, step, low, count), symbols)
+    assert (22 - np.log2(freqs) >= api.LEAST_BITS).all()
+
+
+def test_the_package_has_one_face():
+    image = scene()
+    data = vlaezip.compress(image)
+    assert plain(vlaezip.decompress(data)) == plain(api.decompress(data))
+    assert vlaezip.info(data).total == len(data)

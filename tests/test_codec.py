@@ -1,0 +1,174 @@
+"""Blocks on one stack: the chain's law, its price, the refund; rounded latents; dreams."""
+
+import numpy as np
+import pytest
+import random_nets
+from pictures import photo
+
+from vlaezip import codec, local_ar, weights
+from vlaezip.coding import ans
+from vlaezip.errors import CorruptFile
+
+RANDOM = {kind: random_nets.vlae(random_nets.vlae_config(1, kind), seed=2) for kind in ("median", "preview")}
+PHOTO = photo(256, 384)
+SHAPES = [(1, 9, 14), (2, 8, 5), (1, 1, 1), (1, 12, 3)]
+
+
+def shipped(which="lossless"):
+    return weights.load(weights.find(weights.DEFAULT).path, which, "cpu")
+
+
+def crops(count, height, width, grey=False):
+    """Blocks of one crop each of a synthetic photograph."""
+    whole = np.asarray(PHOTO.convert("L").convert("RGB") if grey else PHOTO).astype(np.int32)
+    places = [(100 + 37 * n % 90, 20 + 61 * n % 250) for n in range(count)]
+    return [whole[None, i : i + height, j : j + width] for i, j in places]
+
+
+def noise(shape, grey=False, seed=0):
+    x = np.random.default_rng(seed).integers(0, 256, (*shape, 1 if grey else 3)).astype(np.int32)
+    return np.repeat(x, 3, 3) if grey else x
+
+
+def law(model, blocks, grey, refund, lanes=1):
+    """Pop gives the blocks back, the last first, and leaves the stack empty. -> the message."""
+    message = codec.push_blocks(model, ans.empty(lanes), blocks, grey, refund)
+    found = list(codec.pop_blocks(model, message, [x.shape[:3] for x in blocks], grey, refund))
+    assert all((a == b).all() for a, b in zip(found, reversed(blocks), strict=True))
+    return message
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize("refund", [False, True])
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("kind", RANDOM)
+def test_any_model_keeps_the_law(kind, grey, refund, lanes):
+    law(RANDOM[kind], [noise(shape, grey, n) for n, shape in enumerate(SHAPES)], grey, refund, lanes)
+
+
+@pytest.mark.parametrize("refund", [False, True])
+@pytest.mark.parametrize("grey", [False, True])
+def test_the_shipped_model_keeps_the_law(grey, refund):
+    law(shipped(), crops(3, 40, 56, grey), grey, refund)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (40, 1), (17, 16), (33, 50)])
+def test_odd_sizes_keep_the_law(size):
+    law(shipped(), crops(2, *size), False, True, lanes=2)
+
+
+def test_a_block_of_several_pictures_keeps_the_law():
+    law(shipped(), [np.concatenate(crops(3, 24, 20)), crops(1, 24, 20)[0]], False, True)
+
+
+def test_no_blocks_are_an_empty_stack():
+    assert ans.is_empty(codec.push_blocks(shipped(), ans.empty(2), [], False, True))
+
+
+def parts(model, x, z, level):
+    """The model's estimates in bits: of z under its prior, of x."""
+    prior = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], level), z)
+    return prior.bits, local_ar.encode_intervals(model.pixel, model.pixel_scene(z, x.shape[:3]), x).bits
+
+
+def posterior_bits(model, x, z):
+    """What z costs under q(z|x): the refund."""
+    q = codec.posterior(model, x)
+    grid = model.steps(None).grid(z.size // z.shape[3], tuple(range(z.shape[3])))
+    _, freqs = codec.intervals(q.mixture(), grid, z.reshape(-1))
+    return 22 * z.size - np.log2(freqs).sum()
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_the_first_block_costs_its_estimate(grey):
+    model, (x,) = shipped(), crops(1, 56, 80, grey)
+    z = codec.first_latent(model, x)
+    prior = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], codec.FIRST_LEVEL), z).bits
+    pixels = local_ar.encode_intervals(model.pixel, model.pixel_scene(z, x.shape[:3], grey), x).bits
+    estimate = prior + pixels
+    assert abs(law(model, [x], grey, False).bits - estimate) <= 0.01 * estimate + 64 * 8
+
+
+def test_a_chained_block_costs_minus_elbo():
+    """-log2 p(z) - log2 p(x|z) + log2 q(z|x), for the very z that its bits-back took."""
+    model, (first, x) = shipped(), crops(2, 64, 96)
+    before = codec.push_blocks(model, ans.empty(1), [first], False, True)
+    after = codec.push_blocks(model, ans.empty(1), [first, x], False, True)
+    z = codec.posterior_codec(model, codec.posterior(model, x)).pop(before)[1]
+    prior, pixels = parts(model, x, z, None)
+    refund = posterior_bits(model, x, z)
+    price = content(after) - content(before)
+    assert price == pytest.approx(prior + pixels - refund, abs=2)
+    assert refund > 3 * z.size
+    assert prior + pixels - price > 0.9 * refund
+
+
+def content(message):
+    """Bits that a message holds, to a fraction."""
+    return np.log2(message.heads.astype(float)).sum() + 32 * len(message.words)
+
+
+def test_what_the_rounding_costs_is_what_bits_back_costs():
+    """The step of the first block is chosen so that a rounded z costs what a refunded one does (DESIGN section 7)."""
+    model, blocks = shipped(), crops(6, 64, 64)
+    chained, rounded = (law(model, blocks, False, refund).bits for refund in (True, False))
+    assert chained == pytest.approx(rounded, rel=0.03)
+
+
+def test_a_chain_needs_bits_to_take_back():
+    """A single pixel leaves too little on the stack for the z of a big block."""
+    with pytest.raises(CorruptFile):
+        codec.push_blocks(RANDOM["median"], ans.empty(1), [noise((1, 1, 1)), noise((1, 40, 40))], False, True)
+
+
+@pytest.mark.parametrize("refund", [False, True])
+def test_data_left_over_is_corrupt(refund):
+    model, (x,) = RANDOM["median"], [noise((1, 4, 6))]
+    message = codec.push_blocks(
+        model, ans.Message(np.array([1 << 33], np.uint64), np.zeros(0, np.uint32)), [x], False, refund
+    )
+    with pytest.raises(CorruptFile, match="left over"):
+        list(codec.pop_blocks(model, message, [x.shape[:3]], False, refund))
+
+
+def test_too_little_data_is_corrupt():
+    model, blocks = RANDOM["median"], [noise((1, 8, 9), seed=n) for n in range(2)]
+    message = codec.push_blocks(model, ans.empty(1), blocks, False, True)
+    with pytest.raises(CorruptFile):
+        list(
+            codec.pop_blocks(
+                model, ans.Message(message.heads, message.words[9:]), [x.shape[:3] for x in blocks], False, True
+            )
+        )
+
+
+def dream(model, seed=0, number=0, temperature=48, grey=False):
+    z = codec.rounded_latent(model, crops(1, 40, 56)[0][0].astype(np.uint8), 1, 1024)
+    _, preview, features = next(iter(codec.previews(model, z, 1024)))
+    return preview[0, :40, :56], codec.dream(model, preview, features, (1, 40, 56), grey, temperature, (seed, number))[
+        0
+    ]
+
+
+def test_dreams_are_the_same_every_time_and_differ_by_seed_and_tile():
+    model = shipped("lossy")
+    _, first = dream(model)
+    assert (dream(model)[1] == first).all()
+    assert (dream(model, seed=1)[1] != first).any()
+    assert (dream(model, number=1)[1] != first).any()
+
+
+def test_dreams_hold_to_the_preview_and_calm_down_when_cold():
+    model, difference = shipped("lossy"), []
+    for temperature in (8, 32, 64):
+        preview, picture = dream(model, temperature=temperature)
+        assert ((picture >= 0) & (picture < 256)).all()
+        assert abs((picture - preview).mean()) < 20
+        difference.append((picture - dream(model, 1, temperature=temperature)[1]).std())
+    assert difference == sorted(difference)
+
+
+def test_grey_dreams_are_grey():
+    _, picture = dream(shipped("lossy"), grey=True)
+    assert (picture == picture[..., :1]).all()
+    assert picture.std() > 1
