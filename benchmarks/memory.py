@@ -46,15 +46,16 @@ def mosaic(out: Path, data: Path | None, width: int, height: int) -> None:
     Image.fromarray(canvas).save(out, compress_level=1)
 
 
-def run(words: list[str], folder: str | None = None) -> tuple[int, float]:
-    """Run Python with these words: its peak resident memory in bytes, and its seconds. It must succeed."""
+def run(words: list[str], folder: str | None = None) -> tuple[int, float, float]:
+    """Run Python with these words: its peak resident memory in bytes, its seconds, those of CPU. It must succeed."""
     start = time.perf_counter()
     child = subprocess.Popen([sys.executable, *words], cwd=folder, env=os.environ | {"PYTHONPATH": str(report.ROOT)})
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise SystemExit(f"python {' '.join(words)} ended with {child.returncode}")
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024), time.perf_counter() - start
+    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return peak, time.perf_counter() - start, usage.ru_utime + usage.ru_stime
 
 
 def measure(folder: str) -> list[list[object]]:
@@ -66,11 +67,11 @@ def measure(folder: str) -> list[list[object]]:
         "decompress, dream": ["decompress", "lossy.vlz", "-o", "dream.png"],
         "decompress --preview": ["decompress", "lossy.vlz", "-o", "preview.png", "--preview"],
     }
-    rows: list[list[object]] = [["import alone", run(["-c", IDLE])[0] / 2**20, None, None]]
+    rows: list[list[object]] = [["import alone", run(["-c", IDLE])[0] / 2**20, None, None, None]]
     for name, words in commands.items():
-        peak, seconds = run(["-m", "vlaezip", *words], folder)
+        peak, seconds, busy = run(["-m", "vlaezip", *words], folder)
         made = (Path(folder) / words[words.index("-o") + 1]).stat().st_size
-        rows.append([name, peak / 2**20, seconds, made])
+        rows.append([name, peak / 2**20, seconds, busy, made])
         print(name, f"{peak / 2**20:.0f} MiB, {seconds:.0f} s", file=sys.stderr, flush=True)
     run(["-c", SAME, "picture.png", "back.png"], folder)
     return rows
@@ -91,7 +92,7 @@ def main() -> None:
         size = ["--size", str(width), str(height)]
         run(["-m", "benchmarks.memory", *data, *size, "--mosaic", f"{folder}/picture.png"])
         rows = measure(folder)
-    columns = ["command", "peak MiB", "seconds", "bytes written"]
+    columns = ["command", "peak MiB", "seconds", "CPU seconds", "bytes written"]
     note = "Peak resident memory of the whole process; the decoded lossless picture was compared bit for bit."
     title = f"Memory, {width} x {height} pixels"
     report.publish("memory", title, [Table("", columns, rows, 0, note)])

@@ -28,7 +28,7 @@ def vlae_config(blocks=1, reference="median", levels=2, unshuffle=2):
 
 
 def integers(layer, rng):
-    """weight [O, I], bias [O], shift [O] of a layer: random, lawful, and of outputs that neither vanish nor saturate."""
+    """weight [O, I], bias [O], shift [O] of a layer: random, lawful, neither vanishing nor saturating."""
     largest = layer.largest.numpy()
     shape = len(layer.steps), len(largest)
     most = min(exact.SUM_LIMIT // 2 // int(largest.sum()), exact.OPERAND_MAX)

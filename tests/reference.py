@@ -98,7 +98,7 @@ def conv3(x, weight, bias, shift):
 
 def padded(x, i, j, fill):
     """What stands at (i, j) of a picture [H, W, C], also beyond its edges."""
-    h, w, c = x.shape
+    _, w, c = x.shape
     if i < 0:
         return np.full(c, fill, x.dtype)
     if j >= w:

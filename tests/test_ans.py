@@ -1,4 +1,4 @@
-"""The stack: what is pushed pops again, as plain Python integers would have it, and nothing is read that is not there."""
+"""The stack: what is pushed pops again, as plain Python would have it, and nothing is read that is not there."""
 
 from contextlib import suppress
 

@@ -262,7 +262,7 @@ def test_lanes_grow_with_the_picture():
 
 def digests():
     """What another process, or another number of threads, has to reproduce."""
-    image = scene(width=24, height=20)
+    image = scene(width=10, height=8)
     files = [api.compress(image, lossless=True), api.compress(image), api.compress(image.convert("L"), lossless=True)]
     pictures = [api.decompress(f).tobytes() for f in files] + [api.decompress(f, preview=True).tobytes() for f in files]
     return [hashlib.sha256(part).hexdigest() for part in files + pictures]

@@ -1,6 +1,7 @@
-"""The local model as a codec: its law on any shape, and integers that no batch, chunk or number of threads can change."""
+"""The local model as a codec: its law on any shape, and integers that no batch, chunk or thread can change."""
 
 from contextlib import suppress
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -126,7 +127,7 @@ def test_intervals_are_those_of_int64_one_place_after_another(kind, grey):
     expected = reference.intervals(net, scene, x)
     order, bounds = local_ar.wavefront(2, 4, 5)
     vectors = []
-    for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+    for a, b in pairwise(bounds):
         for group in expected:
             width = len(group) // 40
             vectors.append([pair for place in order[a:b] for pair in group[place * width : (place + 1) * width]])
@@ -142,7 +143,7 @@ def test_decoding_meets_the_intervals_in_their_order(kind):
     def draw(mix, grid):
         starts = [start for start, _ in expected[len(met)]]
         symbols = quantiles(mix, grid, np.array(starts, np.uint32))
-        met.append([pair for pair in zip(*(a.tolist() for a in local_ar.intervals(mix, grid, symbols)), strict=True)])
+        met.append(list(zip(*(a.tolist() for a in local_ar.intervals(mix, grid, symbols)), strict=True)))
         return symbols
 
     assert (local_ar.decode(net, scene, draw) == x).all()

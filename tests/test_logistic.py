@@ -87,7 +87,7 @@ def logistic(u):
 @given(st.integers(-60, 300), st.integers(-40, 100))
 def test_probabilities_are_those_of_a_logistic(mean, log_scale):
     one = Mixture(*(np.array([[v]], np.int32) for v in (1 << 12, 16 * mean, 64 + log_scale)))
-    starts, freqs = whole_cdf(one, uniform_grid(1, 1, 0, 256))
+    _, freqs = whole_cdf(one, uniform_grid(1, 1, 0, 256))
     scale = math.exp(log_scale / 16)
     below = np.array([0.0, *(logistic(max((k - 0.5 - mean) / scale, -700)) for k in range(1, 256)), 1.0])
     assert (

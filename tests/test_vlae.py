@@ -1,4 +1,4 @@
-"""The integer VLAE equals int64 arithmetic, tile by tile as well as whole, in any batch and with any number of threads."""
+"""The integer VLAE equals int64 arithmetic, in tiles as well as whole, in any batch and with any threads."""
 
 import numpy as np
 import pytest

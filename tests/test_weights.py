@@ -1,4 +1,4 @@
-"""Model files: found, proven, tested; and refused when damaged, lawless, foreign, or run on a device that is not exact."""
+"""Model files: found, proven, tested; and refused when damaged, lawless, foreign, or on an inexact device."""
 
 import json
 import struct

@@ -1,6 +1,7 @@
-"""What windows see: the kernels' twins agree, padding is what decoding draws, and the wavefront knows all it looks at."""
+"""What windows see: twins agree, padding is what decoding draws, and the wavefront knows all it looks at."""
 
 import hashlib
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ def test_drawing_step_by_step_ends_as_pad_and_each_step_sees_it_already(shape, s
     canvas = window.pad(torch.zeros(*shape, 2, dtype=torch.int16), shown, 7).numpy().reshape(-1, 2)
     order, bounds, spot, edge, row = places(shape, shown)
     offsets = np.array([dy * row + dx for dy, dx in shown.offsets])
-    for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+    for a, b in pairwise(bounds):
         seen = spot[a:b, None] + offsets
         assert (canvas[seen] == whole.reshape(-1, 2)[seen]).all()
         window.settle(canvas, spot[a:b], edge[a:b], row, shown, x.reshape(-1, 2)[order[a:b]].astype(np.int32))

@@ -26,7 +26,8 @@ PROLOGUE = struct.Struct("<IB")  # lossless data: CRC-32 of the pixels, whether 
 LEAST_BITS = 3.3e-5  # no symbol is cheaper: the sigmoid's table leaves 6 / 2**18 beyond each end
 STRIP = 32
 SMALL = 1 << 12  # guesses below are bad guesses
-SURELY_SMALLER = 0.7  # of a fast deflate's size: then no stored form can win
+SCREEN = 0.35  # what deflates below this share is no photograph: long repeats, of which PNG and WebP make more
+SURELY_SMALLER = {True: 0.25, False: 0.7}  # of a fast deflate's size, for screens and others: no stored form can win
 
 
 def compress(
@@ -69,8 +70,7 @@ def compress(
         data = encode_lossy(net, header, colour)
     alpha = None if picture.alpha is None else pixels.pack_alpha(picture.alpha)
     size = len(data) + len(alpha or b"")
-    guess = deflated(image)
-    if (guess < SMALL or size > SURELY_SMALLER * guess) and len(kept := pixels.store(image)) < size:
+    if may_be_smaller(image, size) and len(kept := pixels.store(image)) < size:
         return write(Container(stored, kept, None, *meta))
     return write(Container(header, data, alpha, *meta))
 
@@ -130,6 +130,13 @@ def check_temperature(temperature: float | None) -> int:
     if not (math.isfinite(value) and 1 / TEMPERATURE_ONE <= value <= 2):
         raise ImageError(f"temperature {value} is outside {1 / TEMPERATURE_ONE}..2")
     return round(value * TEMPERATURE_ONE)
+
+
+def may_be_smaller(image: Image.Image, size: int) -> bool:
+    """Whether a stored picture might have fewer bytes than `size`; trying takes seconds."""
+    guess = deflated(image)
+    screen = guess < SCREEN * len(image.getbands()) * image.width * image.height
+    return guess < SMALL or size > SURELY_SMALLER[screen] * guess
 
 
 def deflated(image: Image.Image) -> float:

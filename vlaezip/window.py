@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vlaezip.coding.tables import SIZES
 from vlaezip.config import LocalConfig, Window
+from vlaezip.errors import ModelError
 
 FILL = {"median": 128, "preview": 0, "zero": 0}  # what stands above the first row
 CONTRAST_MAX = 1023
@@ -109,6 +110,10 @@ class Reach:
         starts: dict[int, list[int]] = {}
         for dy, dx in config.window.offsets:
             starts.setdefault(dy, []).append(dx)
+        if max(map(len, starts.values())) > MAX_RUN:
+            raise ModelError(
+                f"a window has {max(map(len, starts.values()))} places in a row, at most {MAX_RUN} are taken"
+            )
         # Stretches of neighbouring places: (first offset, length).
         self.stretches = np.array([(dy * row + min(dxs), len(dxs)) for dy, dxs in starts.items()], np.int64)
         self.ring = np.array([dy * row + dx for dy, dx in ACTIVITY_RING])

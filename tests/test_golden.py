@@ -1,0 +1,28 @@
+"""Files of every release decode to the pixels that they had."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from vlaezip import api
+
+FILES = sorted((Path(__file__).parent / "golden").glob("*.vlz"))
+
+
+def same(a, b):
+    return (a.mode, a.size, a.tobytes()) == (b.mode, b.size, b.tobytes())
+
+
+def test_there_are_golden_files_of_every_kind():
+    assert {"lossless", "lossy", "stored"} <= {word for path in FILES for word in path.stem.split("-")}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_decodes_to_the_same_pixels(path):
+    assert same(api.decompress(path.read_bytes()), Image.open(path.with_suffix(".png")))
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if "lossy" in p.stem], ids=lambda path: path.stem)
+def test_previews_to_the_same_pixels(path):
+    assert same(api.decompress(path.read_bytes(), preview=True), Image.open(path.with_suffix(".preview.png")))
