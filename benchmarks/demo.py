@@ -4,6 +4,9 @@ python -m benchmarks.demo [--picture FILE] [--out FOLDER]
 """
 
 import argparse
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,9 +83,10 @@ def main() -> None:
     results = [*lossless(x, options.out), *lossy(x, options.out)]
     columns = ["codec", "bytes", "bits per pixel", "PNG / size", "encode s", "decode s", "decoded"]
     print(Table("", columns, [row(r, x, results[0].size) for r in results], 2).markdown())
+    command = "vlaezip" if shutil.which("vlaezip") else os.path.relpath(Path(sys.executable).with_name("vlaezip"))
     print(f"The pictures and files are in {options.out}. The same by hand:\n")
-    print(f"    vlaezip compress {options.out}/original.png --lossless -o picture.vlz")
-    print("    vlaezip decompress picture.vlz -o back.png")
+    print(f"    {command} compress {options.out}/original.png --lossless -o picture.vlz")
+    print(f"    {command} decompress picture.vlz -o back.png")
 
 
 if __name__ == "__main__":

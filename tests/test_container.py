@@ -188,7 +188,7 @@ def test_metadata_that_inflates_without_end_is_refused():
     head = write_header(HEADER)
     deflate = zlib.compressobj(9)
     million = bytes(2**20)
-    bomb = b"".join(deflate.compress(million) for _ in range(65)) + deflate.flush()
+    bomb = b"".join(deflate.compress(million) for _ in range(17)) + deflate.flush()
     with pytest.raises(CorruptFile, match="more than"):
         read(head + chunk(ChunkType.DATA, b"", head) + chunk(ChunkType.ICC | LAST, bomb, head))
 

@@ -10,6 +10,7 @@ LAYERS = (
     "train",
     "__init__",
     "api",
+    "limits",
     "container pixels",
     "codec weights",
     "vlae tiles",

@@ -12,6 +12,7 @@ from vlaezip import codec, pixels, weights
 from vlaezip.coding import ans
 from vlaezip.container import MODELLED_MODES, Container, Header, Kind, read, write
 from vlaezip.errors import CorruptFile, ImageError, ModelError
+from vlaezip.limits import least_bits
 from vlaezip.pixels import Picture
 from vlaezip.tiles import Tile, split
 from vlaezip.vlae import Vlae
@@ -20,10 +21,9 @@ TILE = 1024
 PLACES_PER_LANE = 1 << 14
 MAX_LANES = 1 << 12
 DEFAULT_QUALITY = 3
-DEFAULT_TEMPERATURE = 0.75
+DEFAULT_TEMPERATURE = 0.88
 TEMPERATURE_ONE = 64
 PROLOGUE = struct.Struct("<IB")  # lossless data: CRC-32 of the pixels, whether blocks are chained by bits-back
-LEAST_BITS = 3.3e-5  # no symbol is cheaper: the sigmoid's table leaves 6 / 2**18 beyond each end
 STRIP = 32
 SMALL = 1 << 12  # guesses below are bad guesses
 SCREEN = 0.35  # what deflates below this share is no photograph: long repeats, of which PNG and WebP make more
@@ -70,7 +70,8 @@ def compress(
         data = encode_lossy(net, header, colour)
     alpha = None if picture.alpha is None else pixels.pack_alpha(picture.alpha)
     size = len(data) + len(alpha or b"")
-    if may_be_smaller(image, size) and len(kept := pixels.store(image)) < size:
+    flat = 8 * len(data) < least_bits(header, net.config.stride, net.config.latent)
+    if (flat or may_be_smaller(image, size)) and (len(kept := pixels.store(image)) < size or flat):
         return write(Container(stored, kept, None, *meta))
     return write(Container(header, data, alpha, *meta))
 
@@ -85,9 +86,11 @@ def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> I
     info = weights.find(header.model)
     if header.kind is Kind.LOSSLESS:
         net = weights.load(info.path, "lossless", choose(device))
+        check_size(net, header, file.data)
         colour = (preview_lossless if preview else decode_lossless)(net, header, file.data)
     else:
         net = weights.load(info.path, "lossy", choose(device))
+        check_size(net, header, file.data)
         colour = decode_lossy(net, header, file.data, preview)
     planes = colour[..., :1] if grey(header) else colour
     alpha = None if file.alpha is None else pixels.unpack_alpha(file.alpha, header.height, header.width)
@@ -181,19 +184,24 @@ def open_lossless(header: Header, data: bytes) -> tuple[int, bool, ans.Message]:
     expected, refund = PROLOGUE.unpack_from(data)
     if refund > 1:
         raise CorruptFile(f"the flag of the chain is {refund}, not 0 or 1")
-    check_size(header.width * header.height * (1 if grey(header) else 3), data)
     return expected, bool(refund), ans.read(data[PROLOGUE.size :], header.lanes)
 
 
 def checksum(colour: Any) -> int:
     """CRC-32 of the samples, row by row."""
-    return zlib.crc32(np.ascontiguousarray(colour).tobytes())
+    crc = 0
+    for row in colour:
+        crc = zlib.crc32(row.tobytes(), crc)
+    return crc
 
 
-def check_size(symbols: int, data: bytes) -> None:
-    """Refuse pictures that these bytes cannot hold, before anything is allocated."""
-    if 8 * len(data) < LEAST_BITS * symbols:
-        raise CorruptFile(f"{len(data)} bytes cannot hold {symbols} symbols")
+def check_size(net: Vlae, header: Header, data: bytes) -> None:
+    """Refuse pictures that these bytes cannot hold, before anything is allocated. Raises CorruptFile."""
+    least = least_bits(header, net.config.stride, net.config.latent)
+    if 8 * len(data) < least:
+        raise CorruptFile(
+            f"{len(data)} bytes cannot hold {header.width} x {header.height} pixels, {least / 8:.0f} might"
+        )
 
 
 def decode_lossless(net: Vlae, header: Header, data: bytes) -> Any:
@@ -236,8 +244,6 @@ def decode_lossy(net: Vlae, header: Header, data: bytes, preview: bool) -> Any:
     if header.quality >= len(net.rounding):
         raise CorruptFile(f"quality level {header.quality}, the model has {len(net.rounding)}")
     shape = (1, header.height, header.width)
-    _, h, w = codec.latent_shape(shape, net.config.stride)
-    check_size(h * w * net.config.latent, data)
     message, z = codec.prior_codec(net, shape, header.quality).pop(ans.read(data, header.lanes))
     codec.finish(message)
     colour = np.empty((header.height, header.width, 3), np.uint8)

@@ -19,7 +19,7 @@ MAX_PIXELS = 100_000_000
 MAX_SIDE = 2**24
 MIN_TILE_LOG2, MAX_TILE_LOG2 = 6, 13
 MAX_LANES_LOG2 = 12
-MAX_METADATA = 64 * 2**20
+MAX_METADATA = 16 * 2**20
 LAST = 0x80  # set in the type byte of the last chunk, so that a file cut between two chunks is found out
 
 PROLOGUE = struct.Struct("<3sBB")  # magic, version, kind | mode << 2
@@ -120,7 +120,7 @@ class Info:
 
 
 def write(container: Container) -> bytes:
-    """The file. The law: read(write(c)) == c. Raises FileError on metadata over 64 MiB."""
+    """The file. The law: read(write(c)) == c. Raises FileError on metadata over 16 MiB."""
     head = write_header(container.header)
     payloads = {
         ChunkType.DATA: container.data,

@@ -16,7 +16,7 @@ MEANS_PER_UNIT = 64
 POSTERIOR_GAIN = 4  # the analysis' mean is in units of 4
 PREVIEW_LEVELS = 64  # levels to one unit of the synthesis' output
 
-Kind = tuple[int, float, int]  # (count, real value of one step, largest magnitude)
+Columns = tuple[int, float, int]  # (count, real value of one step, largest magnitude)
 RECTIFIED, STREAM = (UNIT, ACTIVATION_MAX), (UNIT, STREAM_MAX + 1)
 
 
@@ -25,7 +25,7 @@ class Layer:
     """inputs: kinds of columns. outputs: (rows, real value of one step). taps: 9 for a 3x3 convolution, else 1."""
 
     name: str
-    inputs: tuple[Kind, ...]
+    inputs: tuple[Columns, ...]
     outputs: tuple[tuple[int, float], ...]
     taps: int = 1
 
@@ -69,20 +69,20 @@ def synthesis(c: VlaeConfig) -> Iterator[Layer]:
     yield Layer("synthesis.out", ((c.width, *STREAM),), ((3 * area, 1 / PREVIEW_LEVELS), (c.features * area, UNIT)))
 
 
-def extras(c: VlaeConfig) -> dict[str, tuple[Kind, ...]]:
+def extras(c: VlaeConfig) -> dict[str, tuple[Columns, ...]]:
     """The inputs of the local models beside their windows."""
-    features: Kind = (c.features, *STREAM)
+    features: Columns = (c.features, *STREAM)
     near = ((24, CONTRAST_UNIT, CONTRAST_MAX), (3, 2.0**-7, 128)) if c.pixel.reference == "preview" else ()
     return {"prior": ((c.levels, 1.0, 1),), "pixel": (features, *near)}
 
 
-def local(name: str, c: LocalConfig, extra: tuple[Kind, ...]) -> Iterator[Layer]:
+def local(name: str, c: LocalConfig, extra: tuple[Columns, ...]) -> Iterator[Layer]:
     yield Layer(f"{name}.stem", (*input_units(c), *extra), ((c.hidden, UNIT),))
     for i in range(c.depth):
         yield Layer(f"{name}.layers.{i}", ((c.hidden, *RECTIFIED),), ((c.hidden, UNIT),))
     seen = 0
     for i, size in enumerate(c.groups):
-        known: tuple[Kind, ...] = ((seen, CONTRAST_UNIT, CONTRAST_MAX),) if seen else ()
+        known: tuple[Columns, ...] = ((seen, CONTRAST_UNIT, CONTRAST_MAX),) if seen else ()
         yield Layer(f"{name}.heads.{i}", ((c.hidden, *RECTIFIED), *known), ((c.head, UNIT),))
         k = c.mixtures
         answers = ((k, 1 / LOGITS_PER_NAT), (k, 1 / MEANS_PER_UNIT), (k, 1 / SCALES_PER_NAT)) * size

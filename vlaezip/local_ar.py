@@ -74,7 +74,7 @@ class Scene(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LocalAR:
-    """The proven layers. Inputs are those of window.look, then the scene's extra ones."""
+    """The proven layers. Inputs are those of window.Reach.look, then the scene's extra ones."""
 
     config: LocalConfig
     stem: Affine

@@ -4,6 +4,7 @@ Taken: 8 bits a sample, one frame, modes 1, L, LA, P, RGB and RGBA. Metadata is 
 """
 
 import struct
+import warnings
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
@@ -55,7 +56,7 @@ class Picture:
 def load(data: bytes) -> Image.Image:
     """Open a picture file of any kind that Pillow reads. Raises ImageError."""
     try:
-        return Image.open(BytesIO(data))
+        return _open(data)
     except UnidentifiedImageError:
         raise ImageError("not a picture of a kind that can be read") from None
     except PIL_ERRORS as error:
@@ -184,7 +185,7 @@ def unstore(
     if kind == "WEBP":
         _check_webp(data, width, height)  # Pillow makes room for the whole canvas when it opens one
     try:
-        image = Image.open(BytesIO(data), formats=[kind])
+        image = _open(data, kind)
         found, expected = (image.mode, *image.size), (mode, width, height)
         if found != expected and (kind == "PNG" or found[1:] != expected[1:] or mode not in WEBP_CARRIER):
             raise CorruptFile(f"stored {kind} is {found}, the header says {expected}")
@@ -194,6 +195,13 @@ def unstore(
     plain = image.copy() if image.mode == mode else image.convert(mode)
     plain.info = _transparency(image)
     return attach(plain, icc, exif, xmp)
+
+
+def _open(data: bytes, *kinds: str) -> Image.Image:
+    """Open without Pillow's warning of large pictures, which stands below our own limit."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(BytesIO(data), formats=kinds or None)
 
 
 def _check(image: Image.Image) -> None:

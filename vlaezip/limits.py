@@ -1,0 +1,29 @@
+"""What a modelled file must hold at the least, so that a few bytes can never ask for much memory or time.
+
+Decoding takes a step of the wavefront after the other, however short it is, and room for every symbol. A picture
+that needs fewer bits than this is flat, or a thread of pixels: compress stores it, and decompress refuses it.
+"""
+
+from vlaezip.container import Header, Kind
+from vlaezip.tiles import parts
+
+SYMBOL_BITS = 0.01
+STEP_BITS = {Kind.LOSSLESS: 8, Kind.LOSSY: 1}
+FREE_STEPS = 1 << 12  # take about a second
+
+
+def steps(height: int, width: int, side: int) -> int:
+    """Steps of the wavefront over all tiles: W + 2 (H - 1) each."""
+    rows, columns = len(parts(height, side)), len(parts(width, side))
+    return rows * width + 2 * columns * height - 2 * rows * columns
+
+
+def least_bits(header: Header, stride: int, latent: int) -> float:
+    """Bits of data below which a picture is not modelled. stride and latent: of the model's z."""
+    pixels = steps(header.height, header.width, header.tile)
+    if header.kind is Kind.LOSSLESS:
+        symbols, total = header.height * header.width, pixels
+    else:
+        h, w = -(-header.height // stride), -(-header.width // stride)
+        symbols, total = h * w * latent, pixels + steps(h, w, max(h, w))
+    return max(SYMBOL_BITS * symbols, STEP_BITS[header.kind] * total if total > FREE_STEPS else 0)
