@@ -95,7 +95,8 @@ def test_rectified_is_clamped_with_and_without_residual(seed, width, residual):
     x = rng.integers(0, ACTIVATION_MAX + 1, (9, width))
     before = rng.integers(0, ACTIVATION_MAX + 1, (9, width))
     out = torch.from_numpy(before).float()
-    make(weight, bias, shift, largest).rectified(torch.from_numpy(x).float(), torch.empty(9, width), out, residual)
+    layer = make(weight, bias, shift, largest)
+    layer.rectified(torch.from_numpy(x).float(), exact.buffer(torch.empty(9, width)), exact.buffer(out), residual)
     expected = reference.affine(x, weight, bias, shift) + (before if residual else 0)
     assert (out.numpy() == np.clip(expected, 0, ACTIVATION_MAX)).all()
 

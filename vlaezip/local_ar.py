@@ -20,7 +20,7 @@ from vlaezip.coding.codecs import Codec
 from vlaezip.coding.logistic import Grid, Ints, Mixture, intervals, mixture
 from vlaezip.coding.tables import PRECISION
 from vlaezip.config import LocalConfig
-from vlaezip.exact import Affine
+from vlaezip.exact import Affine, Buffer, buffer
 from vlaezip.window import FILL, Reach, know, pad, settle, wavefront
 
 CHUNK = 1 << 11  # places that the parallel pass looks at together: what the caches hold
@@ -125,12 +125,14 @@ class Canvas:
 class Rows(NamedTuple):
     """The first n rows of an evaluator's buffers."""
 
-    inputs: Tensor  # [n, I + E]
-    sums: Tensor  # [n, hidden], scratch
+    inputs: Buffer  # [n, I + E]
+    sums: Buffer  # [n, hidden], scratch
+    trunk: Buffer  # [n, hidden]
     seen: tuple[Tensor, ...]  # a group: [n, hidden + channels seen], the trunk and the contrast of earlier channels
-    head: Tensor  # [n, head]
-    inputs_array: NDArray[np.float32]
-    known: NDArray[np.float32]  # [n, C], the part of `seen` after the trunk
+    known: NDArray[np.float32]  # [n, C], that contrast
+    head: Buffer  # [n, head]
+    outs: tuple[Buffer, ...]  # a group: [n, g * 3 * K]
+    answers: tuple[NDArray[np.float32], ...]  # the same as [n * g, 3, K]
     base: Ints  # [n, C]
     size: NDArray[np.int64]  # [n]
     grids: tuple[Grid, ...]  # a group: the symbols of [n * g] values
@@ -148,6 +150,7 @@ class Evaluator:
         self.hidden = torch.empty(capacity, config.hidden + config.channels)
         self.sums = torch.empty(capacity, config.hidden)
         self.head = torch.empty(capacity, config.head)
+        self.outs = [torch.empty(capacity, len(out.bias)) for out in net.outs]
         self.base = np.empty((capacity, config.channels), np.int32)
         self.size = np.empty(capacity, np.int64)
         self.cache: dict[int, Rows] = {}
@@ -155,43 +158,50 @@ class Evaluator:
     def rows(self, n: int) -> Rows:
         """Views of n rows; the wavefront asks for the same few n again and again."""
         if n not in self.cache:
-            hidden, width = self.hidden[:n], self.net.config.hidden
-            self.cache[n] = Rows(
-                self.inputs[:n],
-                self.sums[:n],
-                tuple(hidden[:, : width + len(seen)] for _, _, seen in self.groups),
-                self.head[:n],
-                self.inputs[:n].numpy(),
-                hidden.numpy()[:, width:],
-                self.base[:n],
-                self.size[:n],
-                tuple(
-                    Grid(*(a[: n * len(c)] for a in grid))
-                    for grid, (_, c, _) in zip(self.grids, self.groups, strict=True)
-                ),
-            )
+            self.cache[n] = self.views(n)
         return self.cache[n]
+
+    def views(self, n: int) -> Rows:
+        """Rows, made anew."""
+        config, hidden = self.net.config, self.hidden[:n]
+        outs = tuple(buffer(o[:n]) for o in self.outs)
+        return Rows(
+            inputs=buffer(self.inputs[:n]),
+            sums=buffer(self.sums[:n]),
+            trunk=buffer(hidden[:, : config.hidden]),
+            seen=tuple(hidden[:, : config.hidden + len(seen)] for _, _, seen in self.groups),
+            known=hidden.numpy()[:, config.hidden :],
+            head=buffer(self.head[:n]),
+            outs=outs,
+            answers=tuple(o.array.reshape(-1, 3, config.mixtures) for o in outs),
+            base=self.base[:n],
+            size=self.size[:n],
+            grids=tuple(
+                Grid(*(a[: n * len(channels)] for a in grid))
+                for grid, (_, channels, _) in zip(self.grids, self.groups, strict=True)
+            ),
+        )
 
     def values(self, start: int, end: int, choose: Choose) -> Ints:
         """Go through the groups of the places start..end of the wavefront, choose giving their symbols. -> [N, C]."""
         net, config = self.net, self.net.config
         r = self.rows(end - start)
-        self.canvas.look(start, end, r.inputs_array, r.base, r.size)
-        trunk = r.seen[0]
-        net.stem.rectified(r.inputs, r.sums, trunk)
+        self.canvas.look(start, end, r.inputs.array, r.base, r.size)
+        net.stem.rectified(r.inputs.tensor, r.sums, r.trunk)
         for layer in net.layers:
-            layer.rectified(trunk, r.sums, trunk, residual=True)
+            layer.rectified(r.trunk.tensor, r.sums, r.trunk, residual=True)
         values = np.zeros((end - start, config.channels), np.int32)
         for number, channels, seen in self.groups:
             net.heads[number].rectified(r.seen[number], r.head, r.head)
-            outputs = net.outs[number](r.head).view(-1, 3, config.mixtures).numpy()
+            net.outs[number].into(r.head.tensor, r.outs[number])
             first, last = channels[0], channels[-1] + 1
             centre, size = r.base[:, first:last].reshape(-1), r.size
             if config.relative and seen:
                 centre = centre + (values - r.base)[:, seen[0]]
             if len(channels) > 1:
                 size = np.repeat(size, len(channels))
-            symbols = choose(number, mixture(outputs, centre, size, self.scene.warmth), r.grids[number])
+            mix = mixture(r.answers[number], centre, size, self.scene.warmth)
+            symbols = choose(number, mix, r.grids[number])
             values[:, first:last] = symbols.reshape(-1, len(channels)) * self.scene.steps.step[first:last]
             know(values[:, first:last], r.base[:, first:last], r.size, r.known[:, len(seen) :])
         return np.repeat(values[:, config.order[:1]], config.channels, 1) if self.scene.grey else values
