@@ -116,7 +116,7 @@ def test_a_file_without_answers_is_refused(path):
     metadata = weights.read_info(path).metadata
     save_file(PARTS, path, {k: v for k, v in metadata.items() if k != "answers"})
     with pytest.raises(ModelError):
-        weights.load.__wrapped__(path, "lossy", "cpu")
+        weights.load_under.__wrapped__(path, "lossy", "cpu", "highest")
 
 
 def test_a_set_that_is_not_there_is_named(path):
@@ -215,3 +215,13 @@ def test_lowered_precision_of_products_is_noticed(path, which):
     with Lowered(), pytest.raises(ModelError, match="precision"):
         load(path, which)
     assert load(path, which)
+
+
+def test_a_changed_precision_of_products_is_tested_anew(path):
+    before = weights.load(path, "fine", "cpu")
+    torch.set_float32_matmul_precision("high")
+    try:
+        assert weights.load(path, "fine", "cpu") is not before
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert weights.load(path, "fine", "cpu") is before

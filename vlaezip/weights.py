@@ -80,9 +80,16 @@ def identity(tensors: "Mapping[str, np.ndarray]", configs: str, answers: str) ->
     return digest.hexdigest()[: 2 * ID_BYTES]
 
 
-@lru_cache(maxsize=8)
 def load(path: Path, which: str, device: str) -> "Vlae":
-    """One set of weights, proven and tested on a device. Raises ModelError."""
+    """One set of weights, proven and tested on a device; tested again when products change. Raises ModelError."""
+    import torch
+
+    return load_under(path, which, device, torch.get_float32_matmul_precision())
+
+
+@lru_cache(maxsize=8)
+def load_under(path: Path, which: str, device: str, precision: str) -> "Vlae":
+    """load(), while the host program has set a precision of float32 products."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -102,7 +109,7 @@ def load(path: Path, which: str, device: str) -> "Vlae":
     if answer != expected:
         raise ModelError(
             f"device {device} does not compute exactly: known answer {expected[:8]}, got {answer[:8]}; "
-            "is the precision of float32 products lowered?"
+            f"float32 products are set to {precision!r}"
         )
     return model
 
