@@ -109,7 +109,7 @@ def load_under(path: Path, which: str, device: str, precision: str) -> "Vlae":
     if answer != expected:
         raise ModelError(
             f"device {device} does not compute exactly: known answer {expected[:8]}, got {answer[:8]}; "
-            f"float32 products are set to {precision!r}"
+            f"the precision of float32 products is {precision!r}"
         )
     return model
 
