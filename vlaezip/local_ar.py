@@ -6,6 +6,7 @@ run `Net` on the same integers, so the batch cannot matter. x is int32 [B, H, W,
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -239,6 +240,18 @@ def segments(steps: NDArray[np.int64], widths: NDArray[np.int64]) -> NDArray[np.
     return np.append(starts.reshape(-1), steps[-1] * widths.sum())
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Products of a step are too small to share: threads would wait for each other, and on a busy machine for long."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
+
+
+@one_thread()
 def decode(net: LocalAR, scene: Scene, draw: Draw) -> Ints:
     """By wavefront: x [B, H, W, C], its symbols taken from `draw` in the order in which encode pushed them."""
     shape = scene.base.shape
