@@ -1,7 +1,7 @@
 """The local autoregressive model in integers: prior over z and pixel model alike (DESIGN section 5).
 
 Encoding looks at all places at once; decoding goes by wavefront steps, and evaluates the places of a step only. Both
-run `Net` on the same integers, so the batch cannot matter. x is int32 [B, H, W, C] throughout.
+run the same net on the same integers, so the batch cannot matter. x is int32 [B, H, W, C] throughout.
 """
 
 import itertools
