@@ -36,7 +36,7 @@ class Result(NamedTuple):
 
 def lossless(x: Pixels, out: Path) -> list[Result]:
     """All lossless codecs, every picture compared bit for bit."""
-    codecs = {NAMES[codec]: peers.LOSSLESS[codec] for codec in NAMES} | {"vlaezip, lossless": peers.VLAEZIP}
+    codecs = {NAMES[codec]: peers.LOSSLESS[codec] for codec in NAMES} | {"vlaezip, lossless": peers.VLAEZIP["vlaezip"]}
     results = []
     for name, peer in codecs.items():
         data, encode_seconds = pictures.timed(peer.encode, x)

@@ -88,6 +88,7 @@ def files() -> list[bytes]:
         vlaezip.compress(see_through.crop((20, 20, 44, 40)), lossless=True),
         vlaezip.compress(marked, lossless=True),
         vlaezip.compress(photo.resize((1100, 5)), lossless=True),
+        vlaezip.compress(Image.fromarray(example.make(128, 192)), lossless=True, effort=1),  # with a tuning
         vlaezip.compress(photo),
         vlaezip.compress(marked, quality=1, seed=77),
         vlaezip.compress(see_through.convert("LA")),

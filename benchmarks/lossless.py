@@ -15,7 +15,7 @@ from benchmarks.report import Table
 
 Pixels = NDArray[np.uint8]
 
-CODECS = {**peers.LOSSLESS, "vlaezip": peers.VLAEZIP}
+CODECS = peers.LOSSLESS | peers.VLAEZIP
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,9 @@ def summary(name: str, outcomes: list[Outcome]) -> list[object]:
 
 
 def main() -> None:
-    options = pictures.arguments(__doc__).parse_args()
+    parser = pictures.arguments(__doc__)
+    parser.add_argument("--name", default="lossless", help="of the table in benchmarks/results")
+    options = parser.parse_args()
     pictures.use_threads(options.threads)
     found = pictures.load(options.data, options.limit)
     warm = pictures.crop(found)
@@ -75,7 +77,7 @@ def main() -> None:
     ]
     note = "bpd: bits of the file per channel value. Seconds: mean of a picture, start-up apart, peers on one thread."
     report.publish(
-        "lossless",
+        options.name,
         f"Lossless, {len(found)} pictures",
         [
             Table("Codecs", columns, rows, note=note),

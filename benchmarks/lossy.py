@@ -1,89 +1,27 @@
 """Lossy: every quality of vlaezip beside JPEG, WebP, AVIF and JPEG XL at the same number of bytes.
 
 python -m benchmarks.lossy --data FOLDER
+
+Writes results/lossy.md, and the curves of it as results/lossy.json, of which benchmarks.curves draws a picture.
 """
 
 import argparse
-import math
+import json
 import sys
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 import vlaezip
-from benchmarks import metrics, peers, pictures, report
-from benchmarks.peers import LossyPeer
-from benchmarks.report import Table
+from benchmarks import metrics, peers, pictures, report, scores
+from benchmarks.lossy_tables import curves, tables
+from benchmarks.scores import Curve, Original, Outcome
 from vlaezip.errors import ImageError
 
 Pixels = NDArray[np.uint8]
-STEADY = 6.0  # a block whose mean colour moves by more levels has drifted
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A peer's picture of at most the bytes asked for; its smallest picture where none is so small.
-
-    interpolated: PSNR at exactly those bytes, on a line in log(bytes) between the neighbouring qualities.
-    """
-
-    size: int
-    psnr: float
-    interpolated: float
-    ms_ssim: float
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One picture at one quality of vlaezip. drift: [blocks, 3] levels between preview and dream."""
-
-    picture: str
-    places: int
-    size: int
-    png_size: int
-    preview_psnr: float
-    preview_ms_ssim: float
-    dream_psnr: float
-    dream_ms_ssim: float
-    drift: NDArray[np.float64]
-    matches: dict[str, Match]
-
-
-class Curve:
-    """What a peer makes of one picture, each quality encoded once."""
-
-    def __init__(self, peer: LossyPeer, x: Pixels) -> None:
-        self.peer, self.x = peer, x
-        self.files: dict[int, bytes] = {}
-
-    def size(self, quality: int) -> int:
-        if quality not in self.files:
-            self.files[quality] = self.peer.encode(self.x, quality)
-        return len(self.files[quality])
-
-    def decode(self, quality: int) -> Pixels:
-        self.size(quality)
-        return self.peer.decode(self.files[quality])
-
-    def match(self, budget: int) -> Match:
-        """The best picture within a budget of bytes. Sizes are taken to rise with quality."""
-        low, high = 0, self.peer.steps - 1
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if self.size(middle) <= budget else (low, middle - 1)
-        y = self.decode(low)
-        psnr = metrics.psnr(self.x, y)
-        return Match(self.size(low), psnr, self.interpolate(low, psnr, budget), metrics.ms_ssim(self.x, y))
-
-    def interpolate(self, quality: int, psnr: float, budget: int) -> float:
-        """PSNR at exactly `budget` bytes; never less than that of the file within the budget."""
-        above = quality + 1
-        if self.size(quality) >= budget or above == self.peer.steps or self.size(above) <= self.size(quality):
-            return psnr
-        share = math.log(budget / self.size(quality)) / math.log(self.size(above) / self.size(quality))
-        return psnr + share * max(metrics.psnr(self.x, self.decode(above)) - psnr, 0)
 
 
 def levels(x: Pixels) -> list[int]:
@@ -97,111 +35,31 @@ def levels(x: Pixels) -> list[int]:
         found.append(len(found) + 1)
 
 
-def measure(name: str, x: Pixels, quality: int, png_size: int, curves: dict[str, Curve]) -> Outcome:
-    """One picture at one quality, and its peers at the same bytes."""
-    data = vlaezip.compress(Image.fromarray(x), quality=quality)
+def measure(name: str, x: Pixels, *, qualities: list[int], against: list[str], programs: list[str]) -> list[Outcome]:
+    """One picture at each quality, and its peers at the same bytes."""
+    png_size = len(peers.LOSSLESS["PNG"].encode(x))
+    original = Original(x, programs)
+    rivals = {peer: Curve(peers.LOSSY[peer], original) for peer in against}
+    return [compare(name, original, png_size, quality, rivals) for quality in qualities]
+
+
+def compare(name: str, original: Original, png_size: int, quality: int, rivals: dict[str, Curve]) -> Outcome:
+    """One picture at one quality."""
+    data = vlaezip.compress(Image.fromarray(original.x), quality=quality)
     preview, dream = (np.asarray(vlaezip.decompress(data, preview=p)) for p in (True, False))
-    return Outcome(
+    size = len(data)
+    outcome = Outcome(
         name,
-        x.shape[0] * x.shape[1],
-        len(data),
+        original.x.shape[0] * original.x.shape[1],
         png_size,
-        metrics.psnr(x, preview),
-        metrics.ms_ssim(x, preview),
-        metrics.psnr(x, dream),
-        metrics.ms_ssim(x, dream),
+        size,
+        original.score(preview, size),
+        original.score(dream, size),
         metrics.drift(preview, dream),
-        {peer: curve.match(len(data)) for peer, curve in curves.items()},
+        {peer: curve.match(size) for peer, curve in rivals.items()},
     )
-
-
-def mean(values: list[float]) -> float:
-    return sum(values) / len(values)
-
-
-def rate_row(quality: int, outcomes: list[Outcome]) -> list[object]:
-    """Rates and distances of one quality, means over the pictures."""
-    return [
-        quality,
-        mean([8 * o.size / o.places for o in outcomes]),
-        sum(o.png_size for o in outcomes) / sum(o.size for o in outcomes),
-        min(o.png_size / o.size for o in outcomes),
-        mean([o.preview_psnr for o in outcomes]),
-        mean([o.preview_ms_ssim for o in outcomes]),
-        mean([o.dream_psnr for o in outcomes]),
-        mean([o.dream_ms_ssim for o in outcomes]),
-    ]
-
-
-def drift_row(quality: int, outcomes: list[Outcome]) -> list[object]:
-    """How steady the dreams of one quality are, over the blocks of all pictures."""
-    channels = np.concatenate([o.drift for o in outcomes])
-    worst = channels.max(1)
-    return [
-        quality,
-        len(worst),
-        float(np.mean(worst)),
-        *(float(np.percentile(worst, p)) for p in (95, 99)),
-        100 * float(np.mean(worst <= STEADY)),
-        100 * min(float(np.mean(o.drift.max(1) <= STEADY)) for o in outcomes),
-        *(float(c) for c in channels.max(0)),
-    ]
-
-
-def peer_row(quality: int, peer: str, outcomes: list[Outcome]) -> list[object]:
-    """vlaezip's preview against one peer at the same bytes."""
-    matches = [o.matches[peer] for o in outcomes]
-    return [
-        f"{quality} {peer}",
-        mean([8 * m.size / o.places for m, o in zip(matches, outcomes, strict=True)]),
-        mean([m.psnr for m in matches]),
-        mean([m.interpolated for m in matches]),
-        mean([m.ms_ssim for m in matches]),
-        mean([o.preview_psnr - m.interpolated for m, o in zip(matches, outcomes, strict=True)]),
-        sum(o.preview_psnr > m.interpolated for m, o in zip(matches, outcomes, strict=True)),
-        sum(m.size > o.size for m, o in zip(matches, outcomes, strict=True)),
-    ]
-
-
-def picture_row(quality: int, o: Outcome) -> list[object]:
-    steady = 100 * float(np.mean(o.drift.max(1) <= STEADY))
-    jpeg = o.matches["JPEG"].interpolated if "JPEG" in o.matches else None
-    return [
-        f"{o.picture} {quality}",
-        o.size,
-        8 * o.size / o.places,
-        o.png_size / o.size,
-        o.preview_psnr,
-        jpeg,
-        o.dream_psnr,
-        steady,
-    ]
-
-
-def tables(outcomes: dict[int, list[Outcome]], names: list[str]) -> list[Table]:
-    """All that is published."""
-    rates = ["quality", "bpp", "PNG / size", "least", "preview dB", "MS-SSIM", "dream dB", "MS-SSIM"]
-    drifts = ["quality", "blocks", "mean", "95 %", "99 %", "% within 6", "worst picture", "max R", "max G", "max B"]
-    matched = ["quality, codec", "bpp", "dB", "dB, same bytes", "MS-SSIM", "preview's lead", "pictures led", "too big"]
-    single = ["picture, quality", "bytes", "bpp", "PNG / size", "preview dB", "JPEG dB", "dream dB", "% within 6"]
-    return [
-        Table("Qualities", rates, [rate_row(q, o) for q, o in outcomes.items()]),
-        Table(
-            "Drift of dreams",
-            drifts,
-            [drift_row(q, o) for q, o in outcomes.items()],
-            2,
-            "Mean colour of each 64x64 block of the dream against the preview's: levels of 255, of the worst channel.",
-        ),
-        Table(
-            "Peers at the same bytes",
-            matched,
-            [peer_row(q, peer, o) for q, o in outcomes.items() for peer in names],
-            note="dB: the best file that is not bigger. Same bytes: interpolated between its qualities. "
-            "Too big: pictures where the peer's smallest file is bigger.",
-        ),
-        Table("Pictures", single, [picture_row(q, o) for q, list_ in outcomes.items() for o in list_], 2),
-    ]
+    print(name, quality, f"{size} bytes, {outcome.preview.psnr:.2f} dB", file=sys.stderr, flush=True)
+    return outcome
 
 
 def parser() -> argparse.ArgumentParser:
@@ -210,6 +68,8 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--peers", nargs="*", choices=peers.LOSSY, default=list(peers.LOSSY), help="codecs to compare with"
     )
+    result.add_argument("--tools", action="store_true", help="also ask the programs of libjxl that are installed")
+    result.add_argument("--jobs", type=int, default=1, help="processes, a picture each at a time (default: 1)")
     return result
 
 
@@ -218,20 +78,14 @@ def main() -> None:
     pictures.use_threads(options.threads)
     found = pictures.load(options.data, options.limit)
     qualities = options.levels or levels(pictures.crop(found))
-    outcomes: dict[int, list[Outcome]] = {q: [] for q in qualities}
-    for name, x in found.items():
-        png_size = len(peers.LOSSLESS["PNG"].encode(x))
-        curves = {peer: Curve(peers.LOSSY[peer], x) for peer in options.peers}
-        for q in qualities:
-            outcomes[q].append(measure(name, x, q, png_size, curves))
-            print(
-                name,
-                q,
-                f"{outcomes[q][-1].size} bytes, {outcomes[q][-1].preview_psnr:.2f} dB",
-                file=sys.stderr,
-                flush=True,
-            )
-    report.publish("lossy", f"Lossy, {len(found)} pictures", tables(outcomes, options.peers))
+    programs = scores.tools() if options.tools else []
+    work = partial(measure, qualities=qualities, against=options.peers, programs=programs)
+    with ProcessPoolExecutor(options.jobs, initializer=pictures.use_threads, initargs=(options.threads,)) as pool:
+        outcomes = list(pool.map(work, found, found.values()))
+    by_quality = dict(zip(qualities, zip(*outcomes, strict=True), strict=True))
+    drawn = curves(by_quality)
+    path = report.publish("lossy", f"Lossy, {len(found)} pictures", tables(by_quality, drawn))
+    path.with_suffix(".json").write_text(json.dumps({"pictures": len(found), "curves": drawn}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from vlaezip import container
+from vlaezip import container, tuned, weights
 from vlaezip.container import Header, Kind
 
 Random = np.random.Generator
 Mutation = Callable[[Random, bytes, bytes], bytes]
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+TUNING = int(container.ChunkType.TUNING)
 BOMB = 63 * 2**20  # bytes of zeros, just below what metadata may inflate to
 
 
@@ -224,10 +225,35 @@ def sealed_foreign(random: Random, data: bytes, _: bytes) -> bytes:
     return put_together(stored if random.random() < 0.8 else head, [(1, out.getvalue()), *chunks[1:]])
 
 
+def sealed_tuning(random: Random, data: bytes, other: bytes) -> bytes:
+    """A tuning that is sound and wild, or the file's own one spoilt."""
+    head, chunks = take_apart(data)
+    old = dict(chunks).get(TUNING) or dict(take_apart(other).chunks).get(TUNING) or bytes(60)
+    spoil = (flip_bits, set_bytes, random_bytes)[random.integers(3)]
+    payload = wild_tuning(random, bool(random.integers(2))) if random.random() < 0.5 else spoil(random, old, other)
+    return put_together(head, [c for c in chunks if c[0] != TUNING] + [(TUNING, payload)])
+
+
+def wild_tuning(random: Random, grey: bool) -> bytes:
+    """Changes of any size in any layer."""
+    layers = tuned.tunable(weights.load(weights.find(weights.DEFAULT).path, "lossless", "cpu"), grey)
+    rank, most = int(random.integers(tuned.MAX_RANK + 1)), some(random, 1, tuned.CHANGE_MAX)
+    parts = {
+        (layer.name, kind): tuned.Part(
+            random.integers(-most, most + 1, shape), int(random.integers(tuned.EXPONENT_MAX[kind] + 1))
+        )
+        for layer in layers
+        for kind, shape in tuned.shapes(layer, rank)
+        if random.random() < 0.5
+    }
+    return tuned.write(tuned.Tuning(rank, parts), layers)
+
+
 BLIND: tuple[Mutation, ...] = (
     truncate, flip_bits, set_bytes, insert, remove, repeat, splice, random_bytes, random_header,
 )  # fmt: skip
 SEALED: tuple[Mutation, ...] = (
     sealed_header_bytes, sealed_header_fields, sealed_payload, sealed_chunks, sealed_png, sealed_foreign,
+    sealed_tuning,
 )  # fmt: skip
 RARE: tuple[Mutation, ...] = (sealed_bomb,)  # slow by themselves: a hundredth of the others' share

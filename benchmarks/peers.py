@@ -57,9 +57,19 @@ LOSSLESS = {
     "JPEG XL 9": jpeg_xl(9),
 }
 
-VLAEZIP = Peer(
-    lambda x: vlaezip.compress(Image.fromarray(x), lossless=True), lambda data: np.asarray(vlaezip.decompress(data))
-)
+
+def lossless(model: str, effort: int = 0) -> Peer:
+    """Our own, with a model."""
+    return Peer(
+        lambda x: vlaezip.compress(Image.fromarray(x), lossless=True, model=model, effort=effort),
+        lambda data: np.asarray(vlaezip.decompress(data)),
+    )
+
+
+VLAEZIP = {"vlaezip": lossless("photo"), "vlaezip fast": lossless("photo-fast")}
+
+JPEG_XL_HALVING = 10  # steps in which the distance of JPEG XL (1: just visible) halves, from 25
+AV1_STEPS = 64  # quantisers of AV1; Pillow's 101 qualities are spread over them
 
 LOSSY = {
     "JPEG": LossyPeer(
@@ -67,8 +77,16 @@ LOSSY = {
     ),
     "WebP": LossyPeer(101, lambda x, q: pillow(x, "WEBP", quality=q, method=6), open_pillow),
     "JPEG XL": LossyPeer(
-        121, lambda x, q: bytes(imagecodecs.jpegxl_encode(x, distance=25 - q / 5, effort=7, numthreads=1)), open_jpeg_xl
+        61,
+        lambda x, q: bytes(
+            imagecodecs.jpegxl_encode(x, distance=25 / 2 ** (q / JPEG_XL_HALVING), effort=7, numthreads=1)
+        ),
+        open_jpeg_xl,
     ),
 }
 if features.check("avif"):
-    LOSSY["AVIF"] = LossyPeer(101, lambda x, q: pillow(x, "AVIF", quality=q, speed=6), open_pillow)
+    LOSSY["AVIF"] = LossyPeer(
+        AV1_STEPS,
+        lambda x, q: pillow(x, "AVIF", quality=round(100 * q / (AV1_STEPS - 1)), speed=6),
+        open_pillow,
+    )

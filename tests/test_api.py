@@ -17,7 +17,7 @@ from pictures import disc, photo
 from PIL import Image
 
 import vlaezip
-from vlaezip import api, codec, weights
+from vlaezip import api, codec, lossless, weights
 from vlaezip.coding import ans
 from vlaezip.container import Container, Header, Kind, read, write
 from vlaezip.errors import CorruptFile, ImageError, ModelError, UnknownModel, VlaezipError
@@ -210,6 +210,54 @@ def test_a_file_is_never_larger_than_the_png_and_the_header(name):
         assert size <= len(png.getvalue()) + OVERHEAD
 
 
+def tuned(image, effort, monkeypatch):
+    """A lossless file with a tuning: the price of one chunk is let go, so that a small picture can have it."""
+    monkeypatch.setattr(lossless, "CHUNK_MAX", -(10**9))
+    data = api.compress(image, lossless=True, effort=effort)
+    assert read(data).tuning is not None
+    return data
+
+
+@pytest.mark.parametrize("mode", MODELLED)
+def test_tuned_files_are_lossless(mode, monkeypatch):
+    image = scene(mode)
+    assert same(api.decompress(tuned(image, 1, monkeypatch)), image)
+
+
+def test_an_effort_never_makes_a_file_larger():
+    image = scene(width=160, height=120)
+    plain_file = api.compress(image, lossless=True)
+    data, found = back(image, lossless=True, effort=2)
+    assert same(found, image)
+    assert len(data) <= len(plain_file)
+    assert len(read(data).data) < len(read(plain_file).data)
+
+
+def test_no_effort_means_the_same_bytes_as_ever():
+    for exact in (False, True):
+        assert api.compress(scene(), lossless=exact, effort=0) == api.compress(scene(), lossless=exact)
+
+
+def test_pictures_that_are_stored_or_tiny_take_any_effort():
+    for image in (Image.new("RGB", (64, 64)), scene(width=9, height=7), scene("P")):
+        assert api.compress(image, lossless=True, effort=9) == api.compress(image, lossless=True)
+
+
+@pytest.mark.parametrize("effort", [-1, 10])
+def test_efforts_out_of_range_are_refused(effort):
+    with pytest.raises(ImageError, match="outside 0"):
+        api.compress(scene(), effort=effort)
+
+
+def test_tunings_that_are_damaged_are_refused(monkeypatch):
+    file = read(tuned(scene(), 1, monkeypatch))
+    parts = (file.header, file.data, file.alpha, file.icc, file.exif, file.xmp)
+    assert file.tuning is not None
+    for spoilt in (b"", file.tuning[:-4], file.tuning + bytes(4), None):  # without it, other pixels come out
+        with pytest.raises(CorruptFile):
+            api.decompress(write(Container(*parts, spoilt)))
+
+
 @pytest.fixture
 def small_tiles(monkeypatch):
     monkeypatch.setattr(api, "TILE", 64)
@@ -226,6 +274,13 @@ def test_many_tiles_chain_and_come_back(mode, size, small_tiles):
         assert read(data).data[4] == 1  # chained by bits-back
     assert api.decompress(data, preview=True).size == size
     assert api.decompress(api.compress(image)).size == size
+
+
+def test_one_tuning_serves_all_tiles(small_tiles, monkeypatch):
+    image = scene(width=130, height=100)
+    data = tuned(image, 1, monkeypatch)
+    assert same(api.decompress(data), image)
+    assert api.decompress(data, preview=True).size == image.size
 
 
 def test_tiles_leave_no_seams_in_a_preview(monkeypatch):

@@ -56,6 +56,13 @@ def test_lossless_there_and_back(folder):
     assert made(folder) == {"noise.vlz", "back.png"}
 
 
+def test_efforts_reach_the_search(folder):
+    assert call("compress", "noise.png", "--lossless", "--effort", "1").exit_code == 0
+    assert call("decompress", "noise.vlz", "-o", "back.png").exit_code == 0
+    assert pixels("back.png") == pixels("noise.png")
+    assert call("compress", "noise.png", "--lossless", "--effort", "10", "-f").exit_code == 2
+
+
 def test_palettes_come_back_as_palettes(folder):
     assert call("compress", "palette.png").exit_code == 0
     assert call("decompress", "palette.vlz", "-o", "back.png").exit_code == 0

@@ -55,7 +55,8 @@ def headers(draw):
 def containers(draw):
     header = draw(headers())
     alpha = draw(bytes_) if header.kind != Kind.STORED and header.mode in ALPHA_MODES else None
-    return Container(header, draw(bytes_), alpha, *(draw(st.none() | bytes_) for _ in range(3)))
+    tuning = draw(st.none() | bytes_) if header.kind == Kind.LOSSLESS else None
+    return Container(header, draw(bytes_), alpha, *(draw(st.none() | bytes_) for _ in range(3)), tuning)
 
 
 HEADER = Header(Kind.STORED, "RGB", 3, 2)
@@ -159,6 +160,13 @@ def test_alpha_belongs_to_modes_with_alpha():
         Container(Header(Kind.LOSSLESS, "RGBA", 1, 1, b"abcd", 64), b"")
 
 
+def test_tunings_belong_to_lossless_pictures():
+    with pytest.raises(CorruptFile, match="STORED picture comes with a tuning"):
+        Container(HEADER, b"", tuning=b"")
+    with pytest.raises(CorruptFile, match="LOSSY picture comes with a tuning"):
+        Container(Header(Kind.LOSSY, "RGB", 1, 1, b"abcd", 64), b"", tuning=b"")
+
+
 def test_another_version_is_named():
     blob = bytearray(write(EXAMPLE))
     blob[3] = 2
@@ -177,7 +185,7 @@ def chunk(tag, payload, head):
     return start + payload + CRC.pack(zlib.crc32(payload, zlib.crc32(start, zlib.crc32(head))))
 
 
-@pytest.mark.parametrize("tags", [[2 | LAST], [1, 1 | LAST], [1, 4, 3 | LAST], [1, 6 | LAST], [1], [0, 1 | LAST], []])
+@pytest.mark.parametrize("tags", [[2 | LAST], [1, 1 | LAST], [1, 4, 3 | LAST], [1, 7 | LAST], [1], [0, 1 | LAST], []])
 def test_chunks_out_of_order_are_refused(tags):
     head = write_header(HEADER)
     with pytest.raises(CorruptFile):

@@ -84,23 +84,6 @@ def test_neither_batch_nor_threads_matter(seed, threads):
         assert (layer(x).numpy() == expected).all()
 
 
-@settings(max_examples=25)
-@given(seeds, st.integers(1, 60), st.booleans())
-def test_rectified_is_clamped_with_and_without_residual(seed, width, residual):
-    rng = np.random.default_rng(seed)
-    weight, bias, shift, _ = edge_layer(rng, width, width)
-    largest = np.full(width, ACTIVATION_MAX)
-    weight //= 2048
-    bias //= 2
-    x = rng.integers(0, ACTIVATION_MAX + 1, (9, width))
-    before = rng.integers(0, ACTIVATION_MAX + 1, (9, width))
-    out = torch.from_numpy(before).float()
-    layer = make(weight, bias, shift, largest)
-    layer.rectified(torch.from_numpy(x).float(), exact.buffer(torch.empty(9, width)), exact.buffer(out), residual)
-    expected = reference.affine(x, weight, bias, shift) + (before if residual else 0)
-    assert (out.numpy() == np.clip(expected, 0, ACTIVATION_MAX)).all()
-
-
 def test_rounding_is_half_up_when_the_bias_holds_the_half():
     layer = make([[1]], [4], [3], [100])
     assert layer(torch.tensor([[3.0], [4.0], [-4.0], [-5.0], [11.0], [12.0]])).flatten().tolist() == [0, 1, 0, -1, 1, 2]

@@ -14,7 +14,7 @@ from mixtures import seeds
 
 from vlaezip import local_ar
 from vlaezip.coding import ans
-from vlaezip.coding.logistic import quantiles
+from vlaezip.coding.logistic import intervals, quantiles
 from vlaezip.config import LATENT_MAX
 from vlaezip.errors import CorruptFile
 from vlaezip.local_ar import PIXELS, Scene, Steps
@@ -143,7 +143,7 @@ def test_decoding_meets_the_intervals_in_their_order(kind):
     def draw(mix, grid):
         starts = [start for start, _ in expected[len(met)]]
         symbols = quantiles(mix, grid, np.array(starts, np.uint32))
-        met.append(list(zip(*(a.tolist() for a in local_ar.intervals(mix, grid, symbols)), strict=True)))
+        met.append(list(zip(*(a.tolist() for a in intervals(mix, grid, symbols)), strict=True)))
         return symbols
 
     assert (local_ar.decode(net, scene, draw) == x).all()

@@ -30,7 +30,10 @@ TINY = {
         steps=50, crop=16, batch=2, rate=2e-2, rate_target=0.01, preview_weight=2e-5, lambdas=(),
     ),
     "tiny-lossy": Recipe(
-        VlaeConfig(4, 8, 1, 2, 2, 2, replace(PRIOR, extra=2), pixel("preview", 2 + 27)),
+        VlaeConfig(
+            4, 8, 1, 2, 2, 2, replace(PRIOR, extra=2), pixel("preview", 2 + 27), coarse=10, direct=True, guided=True,
+            lambdas=(0.01, 0.1),
+        ),
         steps=50, crop=48, batch=2, rate=2e-2, rate_target=0.0, preview_weight=1.0, lambdas=(0.01, 0.1),
     ),
 }  # fmt: skip
@@ -135,6 +138,40 @@ def test_rounding_the_nets_costs_little(preset, exported, pictures):
         assert found.exact_pixels > 0.5
         assert abs(found.excess) < 0.03
         assert found.exact_latent == pytest.approx(found.float_latent, rel=0.1, abs=0.01)
+
+
+def test_blocks_are_exported_in_8_bits():
+    tensors = export.integers(nets.Vlae(TINY["tiny-lossy"].config), "net")
+    weights_of = {k: v for k, v in tensors.items() if k.endswith(".weight")}
+    assert {k for k, v in weights_of.items() if v.dtype == np.int8} == {k for k in weights_of if ".a." in k}
+
+
+def test_seams_are_steps_between_places_where_it_is_flat():
+    flat = torch.full((1, 3, 32, 32), 100.0)
+    busy = flat + 40 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(0))
+    step = torch.zeros_like(flat)
+    step[..., 8:] = 2
+    assert nets.seams(flat, flat + 5, 8).item() == 0
+    assert nets.seams(flat, flat + step, 8).item() > 0.5
+    assert nets.seams(flat, flat + step.roll(3, 3), 16).item() < 1e-3  # not at a border
+    assert nets.seams(busy, busy + step, 8).item() < 0.02
+
+
+def test_settled_nets_learn_from_a_z_that_stays(pictures):
+    recipe = TINY["tiny-lossy"]
+    net = nets.Vlae(recipe.config)
+    x = torch.from_numpy(data.load(sorted(pictures.glob("*.png"))[0])[None, :48, :48].copy()).float()
+    level = torch.tensor([1])
+    made = nets.lossy(net, x, level, settled=True)
+    assert torch.equal(made.rate, nets.lossy(net, x, level, settled=True).rate)  # no noise
+    (made.rate + made.mse).sum().backward()
+    assert net.log_step.grad is None
+    assert all(p.grad is None for p in net.analysis.parameters())
+    assert net.synthesis.stem.weight.grad is not None
+    made = nets.lossy(net, x, level)
+    (made.rate + made.mse).sum().backward()
+    assert net.log_step.grad is not None
+    assert net.analysis.stem.weight.grad is not None
 
 
 def test_export_keeps_every_row_under_the_law():

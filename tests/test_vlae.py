@@ -1,5 +1,7 @@
 """The integer VLAE equals int64 arithmetic, in tiles as well as whole, in any batch and with any threads."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import random_nets
@@ -19,6 +21,9 @@ CONFIGS = {
     "preview": random_nets.vlae_config(2, "preview", levels=3),
     "deep": random_nets.vlae_config(3, "median", levels=1, unshuffle=1),
     "bare": random_nets.vlae_config(0, "preview"),
+    "direct": replace(
+        random_nets.vlae_config(2, "preview", levels=3), coarse=9, direct=True, guided=True, lambdas=(1.0,)
+    ),
 }
 MODELS = {name: random_nets.vlae(c, seed=4) for name, c in CONFIGS.items()}
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -55,14 +60,22 @@ class Twin:
         h = self.blocks(
             "analysis.fine", stream(self.layer("analysis.stem", fold(x.astype(np.int64) - 128, self.config.unshuffle)))
         )
-        h = self.blocks("analysis.coarse", stream(self.layer("analysis.down", fold(h, 2))))
+        h = self.layer("analysis.down", fold(h, 2))
+        if self.config.direct:
+            h = h + self.layer("analysis.direct", fold(x.astype(np.int64) - 128, self.config.stride))
+        h = self.blocks("analysis.coarse", stream(h))
         return np.split(self.layer("analysis.out", h), 2, 3)
 
-    def preview(self, z):
-        h = self.blocks("synthesis.coarse", stream(self.layer("synthesis.stem", z, reference.conv3)))
-        h = self.blocks("synthesis.fine", stream(spread(self.layer("synthesis.up", h), 2)))
+    def preview(self, z, level=0):
+        if self.config.guided:
+            z = np.concatenate([z, np.broadcast_to(np.eye(self.config.levels, dtype=int)[level], (*z.shape[:3], 3))], 3)
+        deep = self.blocks("synthesis.coarse", stream(self.layer("synthesis.stem", z, reference.conv3)))
+        h = self.blocks("synthesis.fine", stream(spread(self.layer("synthesis.up", deep), 2)))
         out = spread(self.layer("synthesis.out", h), self.config.unshuffle)
-        return np.clip(out[..., :3] + 128, 0, 255), stream(out[..., 3:])
+        picture = out[..., :3]
+        if self.config.direct:  # two paths, in 1/16 level
+            picture = (picture + spread(self.layer("synthesis.direct", deep), self.config.stride) + 8) // 16
+        return np.clip(picture + 128, 0, 255), stream(out[..., 3:])
 
 
 def stream(x):
@@ -105,8 +118,9 @@ def test_the_posterior_is_int64_arithmetic(name):
 def test_the_preview_is_int64_arithmetic(name):
     model = MODELS[name]
     z = latents(model, (2, 4, 3))
-    preview, features = model.preview(z)
-    for found, expected in zip((preview, features), Twin(CONFIGS[name], 4).preview(z), strict=True):
+    level = model.config.levels - 1
+    preview, features = model.preview(z, level)
+    for found, expected in zip((preview, features), Twin(CONFIGS[name], 4).preview(z, level), strict=True):
         assert found.shape == (2, 4 * model.config.stride, 3 * model.config.stride, expected.shape[3])
         assert (found == expected).all()
     assert preview.std() > 1  # or the test would say nothing

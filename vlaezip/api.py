@@ -1,20 +1,20 @@
 """The whole path on one page: a picture in, the bytes of a .vlz out, and back."""
 
 import math
-import struct
 import zlib
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from vlaezip import codec, pixels, weights
-from vlaezip.coding import ans
+from vlaezip import lossy, pixels, tune, tuned, weights
 from vlaezip.container import MODELLED_MODES, Container, Header, Kind, read, write
 from vlaezip.errors import CorruptFile, ImageError, ModelError
 from vlaezip.limits import least_bits
+from vlaezip.lossless import decode as decode_lossless
+from vlaezip.lossless import encode as encode_lossless
+from vlaezip.lossless import fit
+from vlaezip.lossless import preview as preview_lossless
 from vlaezip.pixels import Picture
-from vlaezip.tiles import Tile, split
 from vlaezip.vlae import Vlae
 
 TILE = 1024
@@ -23,7 +23,6 @@ MAX_LANES = 1 << 12
 DEFAULT_QUALITY = 3
 DEFAULT_TEMPERATURE = 0.88
 TEMPERATURE_ONE = 64
-PROLOGUE = struct.Struct("<IB")  # lossless data: CRC-32 of the pixels, whether blocks are chained by bits-back
 STRIP = 32
 SMALL = 1 << 12  # guesses below are bad guesses
 SCREEN = 0.35  # what deflates below this share is no photograph: long repeats, of which PNG and WebP make more
@@ -40,13 +39,16 @@ def compress(
     device: str = "auto",
     strip: bool = False,
     model: str = weights.DEFAULT,
+    effort: int = 0,
 ) -> bytes:
-    """A picture as the bytes of a .vlz file. Deterministic.
+    """A picture as the bytes of a .vlz file. Deterministic; with an effort, for one machine and number of threads.
 
     lossless: the same pixels come back; otherwise z alone is kept, at quality 1 (small) .. the model's levels, and the
     decoder dreams the texture with this seed and temperature (a scale on the widths of p(x|z)). Alpha is always kept
-    exactly; ICC, EXIF and XMP too unless strip. Raises ImageError for pictures that are not taken.
+    exactly; ICC, EXIF and XMP too unless strip. effort, 0..9: time spent on fitting the model to the picture, for a
+    file that is never larger and decodes everywhere. Raises ImageError for pictures that are not taken.
     """
+    check_effort(effort)
     image = pixels.prepare(image)
     width, height = image.size
     meta = pixels.metadata(image, strip)
@@ -67,13 +69,16 @@ def compress(
         level = check_quality(quality, net)
         warmth = check_temperature(temperature)
         header = Header(Kind.LOSSY, picture.mode, width, height, bytes.fromhex(info.id), TILE, 1, level, warmth, seed)
-        data = encode_lossy(net, header, colour)
+        data = lossy.encode(net, header, colour, effort)
     alpha = None if picture.alpha is None else pixels.pack_alpha(picture.alpha)
     size = len(data) + len(alpha or b"")
     flat = 8 * len(data) < least_bits(header, net.config.stride, net.config.latent)
     if (flat or may_be_smaller(image, size)) and (len(kept := pixels.store(image)) < size or flat):
         return write(Container(stored, kept, None, *meta))
-    return write(Container(header, data, alpha, *meta))
+    tuning = None
+    if effort and lossless:
+        data, tuning = fit(net, header, colour, data, effort)
+    return write(Container(header, data, alpha, *meta, tuning))
 
 
 def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> Image.Image:
@@ -87,18 +92,16 @@ def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> I
     if header.kind is Kind.LOSSLESS:
         net = weights.load(info.path, "lossless", choose(device))
         check_size(net, header, file.data)
+        if file.tuning is not None:
+            net = tuned.read_into(net, file.tuning, header.grey)
         colour = (preview_lossless if preview else decode_lossless)(net, header, file.data)
     else:
         net = weights.load(info.path, "lossy", choose(device))
         check_size(net, header, file.data)
-        colour = decode_lossy(net, header, file.data, preview)
-    planes = colour[..., :1] if grey(header) else colour
+        colour = lossy.decode(net, header, file.data, preview)
+    planes = colour[..., :1] if header.grey else colour
     alpha = None if file.alpha is None else pixels.unpack_alpha(file.alpha, header.height, header.width)
     return pixels.join(Picture(header.mode, planes, alpha, file.icc, file.exif, file.xmp))
-
-
-def grey(header: Header) -> bool:
-    return header.mode in ("L", "LA")
 
 
 def choose(device: str) -> str:
@@ -128,6 +131,11 @@ def check_quality(quality: int | None, net: Vlae) -> int:
     return quality - 1
 
 
+def check_effort(effort: int) -> None:
+    if effort not in range(tune.EFFORTS):
+        raise ImageError(f"effort {effort} is outside 0..{tune.EFFORTS - 1}")
+
+
 def check_temperature(temperature: float | None) -> int:
     value = DEFAULT_TEMPERATURE if temperature is None else temperature
     if not (math.isfinite(value) and 1 / TEMPERATURE_ONE <= value <= 2):
@@ -151,50 +159,6 @@ def deflated(image: Image.Image) -> float:
     return min(sum(len(zlib.compress(s.tobytes(), 1)) for s in kind) for kind in (strips, across)) / share
 
 
-def tile_shape(tile: Tile) -> tuple[int, int, int]:
-    return 1, tile.height, tile.width
-
-
-def cut(colour: Any, tile: Tile) -> Any:
-    """A view of the tile's pixels."""
-    return colour[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
-
-
-def encode_lossless(net: Vlae, header: Header, colour: Any) -> bytes:
-    """Tiles, one block each, chained on one stack. colour uint8 [H, W, 3]."""
-    tiles = split(header.height, header.width, header.tile)
-
-    def push(refund: bool) -> ans.Message:
-        blocks = (cut(colour, t)[None].astype(np.int32) for t in tiles)
-        return codec.push_blocks(net, ans.empty(header.lanes), blocks, grey(header), refund)
-
-    refund = len(tiles) > 1
-    try:
-        message = push(refund)
-    except CorruptFile:  # a block was so cheap that the next had no bits to take back
-        refund = False
-        message = push(refund)
-    return PROLOGUE.pack(checksum(colour), refund) + ans.write(message)
-
-
-def open_lossless(header: Header, data: bytes) -> tuple[int, bool, ans.Message]:
-    """Checksum, refund and message of lossless data."""
-    if len(data) < PROLOGUE.size:
-        raise CorruptFile(f"lossless data has {len(data)} bytes, its prologue alone {PROLOGUE.size}")
-    expected, refund = PROLOGUE.unpack_from(data)
-    if refund > 1:
-        raise CorruptFile(f"the flag of the chain is {refund}, not 0 or 1")
-    return expected, bool(refund), ans.read(data[PROLOGUE.size :], header.lanes)
-
-
-def checksum(colour: Any) -> int:
-    """CRC-32 of the samples, row by row."""
-    crc = 0
-    for row in colour:
-        crc = zlib.crc32(row.tobytes(), crc)
-    return crc
-
-
 def check_size(net: Vlae, header: Header, data: bytes) -> None:
     """Refuse pictures that these bytes cannot hold, before anything is allocated. Raises CorruptFile."""
     least = least_bits(header, net.config.stride, net.config.latent)
@@ -202,59 +166,3 @@ def check_size(net: Vlae, header: Header, data: bytes) -> None:
         raise CorruptFile(
             f"{len(data)} bytes cannot hold {header.width} x {header.height} pixels, {least / 8:.0f} might"
         )
-
-
-def decode_lossless(net: Vlae, header: Header, data: bytes) -> Any:
-    """Inverse of encode_lossless: uint8 [H, W, 3]. Raises CorruptFile."""
-    expected, refund, message = open_lossless(header, data)
-    tiles = split(header.height, header.width, header.tile)
-    colour = np.empty((header.height, header.width, 3), np.uint8)
-    shapes = [tile_shape(t) for t in tiles]
-    for tile, x in zip(reversed(tiles), codec.pop_blocks(net, message, shapes, grey(header), refund), strict=True):
-        cut(colour, tile)[:] = x[0]
-    if (found := checksum(colour)) != expected:
-        raise CorruptFile(f"the pixels have CRC {found:08x}, the file says {expected:08x}")
-    return colour
-
-
-def preview_lossless(net: Vlae, header: Header, data: bytes) -> Any:
-    """The preview of a lossless file. Of a single tile z is enough, and comes first; of several all is decoded."""
-    tiles = split(header.height, header.width, header.tile)
-    result = np.empty((header.height, header.width, 3), np.uint8)
-    if len(tiles) == 1:
-        message = open_lossless(header, data)[2]
-        latents = [codec.prior_codec(net, tile_shape(tiles[0]), codec.FIRST_LEVEL).pop(message)[1]]
-    else:
-        colour = decode_lossless(net, header, data)
-        latents = [codec.first_latent(net, cut(colour, t)[None].astype(np.int32)) for t in tiles]
-    for tile, z in zip(tiles, latents, strict=True):
-        cut(result, tile)[:] = net.preview(z)[0][0, : tile.height, : tile.width]
-    return result
-
-
-def encode_lossy(net: Vlae, header: Header, colour: Any) -> bytes:
-    """z of the whole picture, rounded, under its prior."""
-    z = codec.rounded_latent(net, colour, header.quality, header.tile)
-    shape = (1, header.height, header.width)
-    return ans.write(codec.prior_codec(net, shape, header.quality).push(ans.empty(header.lanes), z))
-
-
-def decode_lossy(net: Vlae, header: Header, data: bytes, preview: bool) -> Any:
-    """The preview or the dream of a lossy file: uint8 [H, W, 3]. Raises CorruptFile."""
-    if header.quality >= len(net.rounding):
-        raise CorruptFile(f"quality level {header.quality}, the model has {len(net.rounding)}")
-    shape = (1, header.height, header.width)
-    message, z = codec.prior_codec(net, shape, header.quality).pop(ans.read(data, header.lanes))
-    codec.finish(message)
-    colour = np.empty((header.height, header.width, 3), np.uint8)
-    stride = net.config.stride
-    for number, (tile, mean, features) in enumerate(codec.previews(net, z, header.tile)):
-        place = Tile(tile.top * stride, tile.left * stride, tile.height * stride, tile.width * stride)
-        target = cut(colour, place)
-        size = (1, *target.shape[:2])
-        if grey(header):
-            mean = np.repeat(mean[..., 1:2], 3, 3)
-        if not preview:
-            mean = codec.dream(net, mean, features, size, grey(header), header.temperature, (header.seed, number))
-        target[:] = mean[0, : size[1], : size[2]]
-    return colour

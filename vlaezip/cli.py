@@ -67,6 +67,12 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of the texture that is dreamed.")
 @click.option("--temperature", type=float, help="How lively that texture is.")
 @click.option("--strip", is_flag=True, help="Leave ICC profile, EXIF and XMP out.")
+@click.option(
+    "--effort",
+    type=click.IntRange(0, 9),
+    default=0,
+    help="Fit the model to the picture first: a minute or two at 9, decoding takes no longer.  [default: 0]",
+)
 @shared
 def compress(files: tuple[str, ...], out: str | None, recursive: bool, force: bool, **options: Any) -> None:
     """Compress pictures to .vlz files; - is stdin."""

@@ -137,11 +137,11 @@ def inner(values: Any, tile: Tile, around: Tile, scale: int = 1) -> Any:
     return values[:, top : top + tile.height * scale, left : left + tile.width * scale]
 
 
-def previews(model: Vlae, z: Ints, side: int) -> Iterator[tuple[Tile, Ints, NDArray[np.int16]]]:
+def previews(model: Vlae, z: Ints, side: int, level: int = 0) -> Iterator[tuple[Tile, Ints, NDArray[np.int16]]]:
     """The preview and features of a whole z, in tiles of z: int32 [1, h, w, 3] and int16 [1, h, w, F] in pixels."""
     for tile, around in cuts(model, z.shape[1], z.shape[2], side):
         part = z[:, around.top : around.top + around.height, around.left : around.left + around.width]
-        preview, features = (inner(v, tile, around, model.config.stride) for v in model.preview(part))
+        preview, features = (inner(v, tile, around, model.config.stride) for v in model.preview(part, level))
         yield tile, preview, features
 
 

@@ -68,6 +68,10 @@ class VlaeConfig:
 
     unshuffle: pixels of a side folded into channels before the first layer; z has half that resolution.
     latent: channels of z. features: maps c(z) that the pixel model sees. levels: rounding steps of z, coarse to fine.
+    coarse: channels of the streams at the resolution of z; 0: as many as `width`, those of the finer streams.
+    direct: straight paths between pixels and the coarse streams, past the finer ones.
+    guided: the synthesis is told the level.
+    lambdas: weight of the preview's squared error against bits a pixel, a level: what encoders minimise (refine.py).
     """
 
     unshuffle: int
@@ -78,11 +82,20 @@ class VlaeConfig:
     levels: int
     prior: LocalConfig
     pixel: LocalConfig
+    coarse: int = 0
+    direct: bool = False
+    guided: bool = False
+    lambdas: tuple[float, ...] = ()
 
     @property
     def stride(self) -> int:
         """Pixels of a side to one position of z."""
         return 2 * self.unshuffle
+
+    @property
+    def deep(self) -> int:
+        """Channels at the resolution of z."""
+        return self.coarse or self.width
 
 
 def to_json(config: VlaeConfig) -> dict[str, Any]:
@@ -91,9 +104,10 @@ def to_json(config: VlaeConfig) -> dict[str, Any]:
 
 
 def from_json(fields: dict[str, Any]) -> VlaeConfig:
-    """Inverse of to_json. Raises TypeError on an unknown or missing field."""
+    """Inverse of to_json. Raises TypeError on an unknown or missing field; those after `pixel` may be."""
 
     def local(f: dict[str, Any]) -> LocalConfig:
         return LocalConfig(**{**f, "window": Window(**f["window"]), "groups": tuple(f["groups"])})
 
-    return VlaeConfig(**{**fields, "prior": local(fields["prior"]), "pixel": local(fields["pixel"])})
+    parts = {"prior": local(fields["prior"]), "pixel": local(fields["pixel"]), "lambdas": fields.get("lambdas", ())}
+    return VlaeConfig(**{**fields, **parts, "lambdas": tuple(parts["lambdas"])})

@@ -45,6 +45,7 @@ class ChunkType(IntEnum):
     ICC = 3
     EXIF = 4
     XMP = 5
+    TUNING = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ class Header:
     quality: int = 0
     temperature: int = 0
     seed: int = 0
+
+    @property
+    def grey(self) -> bool:
+        """Whether the picture has one colour."""
+        return self.mode in ("L", "LA")
 
     def __post_init__(self) -> None:
         if self.kind not in tuple(Kind):
@@ -87,9 +93,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A whole file. DATA and ALPHA are opaque here; metadata is plain, and deflated inside the file.
+    """A whole file. DATA, ALPHA and TUNING are opaque here; metadata is plain, and deflated inside the file.
 
-    The law: alpha is there exactly if the mode has alpha and the picture is not STORED; CorruptFile otherwise.
+    The law: alpha is there exactly if the mode has alpha and the picture is not STORED, and a tuning only if it is
+    LOSSLESS; CorruptFile otherwise.
     """
 
     header: Header
@@ -98,8 +105,11 @@ class Container:
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    tuning: bytes | None = None
 
     def __post_init__(self) -> None:
+        if self.tuning is not None and self.header.kind != Kind.LOSSLESS:
+            raise CorruptFile(f"{self.header.kind.name} picture comes with a tuning, only LOSSLESS ones have any")
         wanted = self.header.kind != Kind.STORED and self.header.mode in ALPHA_MODES
         if wanted != (self.alpha is not None):
             found = "without alpha" if wanted else "with alpha"
@@ -128,6 +138,7 @@ def write(container: Container) -> bytes:
         ChunkType.ICC: _deflate(container.icc),
         ChunkType.EXIF: _deflate(container.exif),
         ChunkType.XMP: _deflate(container.xmp),
+        ChunkType.TUNING: container.tuning,
     }
     there = {kind: payload for kind, payload in payloads.items() if payload is not None}
     last = max(there)
@@ -139,7 +150,8 @@ def read(data: bytes) -> Container:
     header, offset = read_header(data)
     chunks = dict(_read_chunks(data, offset))
     icc, exif, xmp = (_inflate(chunks.get(kind)) for kind in (ChunkType.ICC, ChunkType.EXIF, ChunkType.XMP))
-    return Container(header, chunks[ChunkType.DATA], chunks.get(ChunkType.ALPHA), icc, exif, xmp)
+    alpha, tuning = chunks.get(ChunkType.ALPHA), chunks.get(ChunkType.TUNING)
+    return Container(header, chunks[ChunkType.DATA], alpha, icc, exif, xmp, tuning)
 
 
 def info(data: bytes) -> Info:

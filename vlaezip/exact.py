@@ -5,12 +5,8 @@ sum |w| * a_max + |bias| < 2**24. Then every partial sum is an integer that floa
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
-import numba
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from vlaezip.config import ACTIVATION_MAX, STREAM_MAX
@@ -18,66 +14,23 @@ from vlaezip.errors import ModelError
 
 OPERAND_MAX = 2048
 SUM_LIMIT = 1 << 24
-NONE, MOST = np.float32(0), np.float32(ACTIVATION_MAX)
-
-
-class Buffer(NamedTuple):
-    """The same memory for torch and for kernels."""
-
-    tensor: Tensor
-    array: NDArray[np.float32]
-
-
-def buffer(tensor: Tensor) -> Buffer:
-    """Of a float32 tensor on the CPU."""
-    return Buffer(tensor, tensor.numpy())
 
 
 @dataclass(frozen=True, slots=True)
 class Affine:
     """y = floor((x @ weight + bias) / 2**shift), each row with a shift of its own; the bias holds the half of rounding.
 
-    weight [I, O], bias [O], scale = 2**-shift [O]: integers and powers of two in float32; scales: scale for kernels.
+    weight [I, O], bias [O], scale = 2**-shift [O]: integers and powers of two in float32.
     """
 
     weight: Tensor
     bias: Tensor
     scale: Tensor
-    scales: NDArray[np.float32]
 
     def __call__(self, x: Tensor) -> Tensor:
         """[..., I] integers -> [..., O] integers."""
         flat = torch.addmm(self.bias, x.reshape(-1, x.shape[-1]), self.weight).mul_(self.scale).floor_()
         return flat.view(*x.shape[:-1], -1)
-
-    def into(self, x: Tensor, out: Buffer) -> None:
-        """out = self(x): [N, I] -> [N, O]. On the CPU only."""
-        torch.addmm(self.bias, x, self.weight, out=out.tensor)
-        rescale(out.array, self.scales)
-
-    def rectified(self, x: Tensor, sums: Buffer, out: Buffer, residual: bool = False) -> None:
-        """out = rectify(self(x)), or of out + self(x): [N, I] -> [N, O]; sums [N, O] is scratch. On the CPU only."""
-        torch.addmm(self.bias, x, self.weight, out=sums.tensor)
-        rescale_rectify(sums.array, self.scales, out.array, residual)
-
-
-@numba.njit(cache=True, nogil=True)
-def rescale(sums: Any, scale: Any) -> None:
-    """sums = floor(sums * scale), over [N, O]."""
-    for i in range(sums.shape[0]):
-        for o in range(sums.shape[1]):
-            sums[i, o] = np.floor(sums[i, o] * scale[o])
-
-
-@numba.njit(cache=True, nogil=True)
-def rescale_rectify(sums: Any, scale: Any, out: Any, residual: bool) -> None:
-    """out = clamp(floor(sums * scale) + out if residual), in one pass over [N, O]."""
-    for i in range(sums.shape[0]):
-        for o in range(sums.shape[1]):
-            value = np.floor(sums[i, o] * scale[o])
-            if residual:
-                value += out[i, o]
-            out[i, o] = min(max(value, NONE), MOST)
 
 
 def prove(name: str, weight: Tensor, bias: Tensor, shift: Tensor, largest: Tensor) -> None:
@@ -96,7 +49,7 @@ def affine(name: str, weight: Tensor, bias: Tensor, shift: Tensor, largest: Tens
     weight, bias, shift = weight.long(), bias.long(), shift.long()
     prove(name, weight, bias, shift, largest)
     scale = torch.ldexp(torch.ones(len(shift)), -shift)
-    return Affine(weight.t().contiguous().float().to(device), bias.float().to(device), scale.to(device), scale.numpy())
+    return Affine(weight.t().contiguous().float().to(device), bias.float().to(device), scale.to(device))
 
 
 def rectify(x: Tensor) -> Tensor:

@@ -54,19 +54,30 @@ def blocks(prefix: str, count: int, width: int) -> Iterator[Layer]:
 def analysis(c: VlaeConfig) -> Iterator[Layer]:
     yield Layer("analysis.stem", ((3 * c.unshuffle**2, 2.0**-6, 128),), ((c.width, UNIT),))
     yield from blocks("analysis.fine", c.blocks, c.width)
-    yield Layer("analysis.down", ((4 * c.width, *STREAM),), ((c.width, UNIT),))
-    yield from blocks("analysis.coarse", c.blocks, c.width)
+    yield Layer("analysis.down", ((4 * c.width, *STREAM),), ((c.deep, UNIT),))
+    if c.direct:
+        yield Layer("analysis.direct", ((3 * c.stride**2, 2.0**-6, 128),), ((c.deep, UNIT),))
+    yield from blocks("analysis.coarse", c.blocks, c.deep)
     mean = 2.0 ** -(LATENT_BITS + POSITION_BITS) / POSTERIOR_GAIN
-    yield Layer("analysis.out", ((c.width, *STREAM),), ((c.latent, mean), (c.latent, 1 / SCALES_PER_NAT)))
+    yield Layer("analysis.out", ((c.deep, *STREAM),), ((c.latent, mean), (c.latent, 1 / SCALES_PER_NAT)))
 
 
 def synthesis(c: VlaeConfig) -> Iterator[Layer]:
-    yield Layer("synthesis.stem", ((c.latent, 2.0**-LATENT_BITS, LATENT_MAX),), ((c.width, UNIT),), 9)
-    yield from blocks("synthesis.coarse", c.blocks, c.width)
-    yield Layer("synthesis.up", ((c.width, *STREAM),), ((4 * c.width, UNIT),))
+    latent: Columns = (c.latent, 2.0**-LATENT_BITS, LATENT_MAX)
+    yield Layer("synthesis.stem", (latent, (c.levels, 1.0, 1)) if c.guided else (latent,), ((c.deep, UNIT),), 9)
+    yield from blocks("synthesis.coarse", c.blocks, c.deep)
+    level = 1 / (PREVIEW_LEVELS * preview_parts(c))
+    if c.direct:
+        yield Layer("synthesis.direct", ((c.deep, *STREAM),), ((3 * c.stride**2, level),))
+    yield Layer("synthesis.up", ((c.deep, *STREAM),), ((4 * c.width, UNIT),))
     yield from blocks("synthesis.fine", c.blocks, c.width)
     area = c.unshuffle**2
-    yield Layer("synthesis.out", ((c.width, *STREAM),), ((3 * area, 1 / PREVIEW_LEVELS), (c.features * area, UNIT)))
+    yield Layer("synthesis.out", ((c.width, *STREAM),), ((3 * area, level), (c.features * area, UNIT)))
+
+
+def preview_parts(c: VlaeConfig) -> int:
+    """Steps of the synthesis' output to one level of the preview: finer where two paths are added."""
+    return 16 if c.direct else 1
 
 
 def extras(c: VlaeConfig) -> dict[str, tuple[Columns, ...]]:

@@ -1,12 +1,14 @@
 """The local autoregressive model in integers: prior over z and pixel model alike (DESIGN section 5).
 
 Encoding looks at all places at once; decoding goes by wavefront steps, and evaluates the places of a step only. Both
-run the same net on the same integers, so the batch cannot matter. x is int32 [B, H, W, C] throughout.
+run the same kernels (parts.py) on the same integers, so neither batches nor threads can matter. x is int32
+[B, H, W, C] throughout.
 """
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,16 +17,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vlaezip import packed, parts
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.codecs import Codec
-from vlaezip.coding.logistic import Grid, Ints, Mixture, intervals, mixture
+from vlaezip.coding.logistic import Grid, Ints, Mixture
 from vlaezip.coding.tables import PRECISION
 from vlaezip.config import LocalConfig
-from vlaezip.exact import Affine, Buffer, buffer
-from vlaezip.window import FILL, Reach, know, pad, settle, wavefront
+from vlaezip.errors import CorruptFile
+from vlaezip.exact import Affine
+from vlaezip.parts import Picture, Rows, Shape, Source
+from vlaezip.window import FILL, FIXED_SIZE, Reach, pad, wavefront
 
-CHUNK = 1 << 11  # places that the parallel pass looks at together: what the caches hold
+CHUNK = 1 << 9  # places that the parallel pass looks at together: what the caches hold
+THREADS = 2  # at the most: more were not measured
+SHARE = 16  # places of a step, on average, below which a thread is not worth its waiting
+STEADY = 16  # steps between moves of the border between threads
+NAP_SECONDS = 5e-5  # of a thread that waits for another one on a busy machine
 
 Draw = Callable[[Mixture, Grid], Ints]
 Choose = Callable[[int, Mixture, Grid], Ints]  # number of the group, its mixtures and their symbols' grid
@@ -99,137 +108,161 @@ class Canvas:
         b, h, w, c = x.shape
         window = config.window
         shown = pad(torch.from_numpy((x - scene.base).astype(np.int16)), window, FILL[config.reference])
-        self.row = shown.shape[2]
-        self.shown = shown.numpy().reshape(-1, c)
+        row = shown.shape[2]
+        flat = shown.numpy().reshape(-1)
         self.order, self.bounds = wavefront(b, h, w)
         picture, place = np.divmod(self.order, h * w)
         i, j = np.divmod(place, w)
-        self.spot = (picture * shown.shape[1] + i + window.up) * self.row + j + window.left
-        self.edge = ((j == 0) & (i < h - 1)).astype(np.int8) + 2 * (j == w - 1)
-        self.extra = scene.extra.reshape(len(self.order), -1)
-        self.base = scene.base.reshape(-1, c)
-        self.config = config
-        self.reach = Reach(config, self.row)
+        reach = Reach(config, row)
+        self.picture = Picture(
+            shown=flat.reshape(-1, c),
+            flat=flat,
+            order=self.order,
+            bounds=self.bounds,
+            spot=(picture * shown.shape[1] + i + window.up) * row + j + window.left,
+            edge=((j == 0) & (i < h - 1)).astype(np.int8) + np.int8(2) * (j == w - 1),
+            extra=np.ascontiguousarray(scene.extra).reshape(len(self.order), -1),
+            base=np.ascontiguousarray(scene.base).reshape(-1, c),
+            stretches=reach.stretches,
+            ring=reach.ring,
+            row=row,
+            left=window.left,
+            right=window.right,
+        )
 
-    def look(self, start: int, end: int, inputs: Any, base: Any, size: Any) -> None:
-        """Fill inputs [N, I + E], base [N, C] and size [N] of the places start..end."""
-        which = self.order[start:end]
-        self.reach.look(self.shown, self.spot[start:end], self.extra[which], inputs, base, size)
-        base += self.base[which]
 
-    def write(self, start: int, end: int, values: Ints) -> None:
-        """Draw values [N, C] at places start..end, and what windows see of them beyond the edges."""
-        residual = values - self.base[self.order[start:end]]
-        settle(self.shown, self.spot[start:end], self.edge[start:end], self.row, self.config.window, residual)
+def shape_of(net: LocalAR, scene: Scene) -> Shape:
+    """The net, packed for kernels."""
+    config = net.config
+    used = list(groups(config, scene.grey))
+    layers = (net.stem, *net.layers, *net.heads[: len(used)], *net.outs[: len(used)])
+    return Shape(
+        layers=packed.pack(layers),
+        depth=len(net.layers),
+        hidden=config.hidden,
+        groups=np.array([(channels[0], len(channels), len(seen)) for _, channels, seen in used]),
+        order=np.array(config.order),
+        relative=config.relative,
+        grey=scene.grey,
+        warmth=scene.warmth,
+        fixed=FIXED_SIZE.get(config.reference, -1),
+    )
 
 
-class Rows(NamedTuple):
-    """The first n rows of an evaluator's buffers."""
+def buffers(config: LocalConfig, inputs: int, places: int) -> Rows:
+    """Rows for so many places."""
+    n, lanes = packed.room(places, packed.ROWS), packed.LANES
+    m, k, line = n * max(config.groups), config.mixtures, packed.LINE // 2
+    wide = packed.room(max(config.hidden + config.channels, packed.room(config.hidden, lanes)), line)
+    said = packed.room(3 * k * max(config.groups), lanes)
+    trunk, other = (packed.aligned((n, wide), np.int16) for _ in range(2))
+    return Rows(
+        inputs=packed.aligned((n, packed.room(inputs, line)), np.int16),
+        trunk=trunk,
+        other=other,
+        head=packed.aligned((n, packed.room(config.head, line)), np.int16),
+        answers=packed.aligned((n, said), np.int32),
+        outputs=np.empty((m, 3, k), np.int32),
+        weights=np.empty((m, k), np.int32),
+        means=np.empty((m, k), np.int32),
+        scales=np.empty((m, k), np.int32),
+        centre=np.empty(m, np.int32),
+        sizes=np.empty(m, np.int64),
+        symbols=np.empty(m, np.int32),
+        base=np.empty((n, config.channels), np.int32),
+        size=np.empty(n, np.int64),
+        values=np.zeros((n, config.channels), np.int32),
+    )
 
-    inputs: Buffer  # [n, I + E]
-    sums: Buffer  # [n, hidden], scratch
-    trunk: Buffer  # [n, hidden]
-    seen: tuple[Tensor, ...]  # a group: [n, hidden + channels seen], the trunk and the contrast of earlier channels
-    known: NDArray[np.float32]  # [n, C], that contrast
-    head: Buffer  # [n, head]
-    outs: tuple[Buffer, ...]  # a group: [n, g * 3 * K]
-    answers: tuple[NDArray[np.float32], ...]  # the same as [n * g, 3, K]
-    base: Ints  # [n, C]
-    size: NDArray[np.int64]  # [n]
-    grids: tuple[Grid, ...]  # a group: the symbols of [n * g] values
+
+def grids_of(config: LocalConfig, scene: Scene, places: int) -> Grid:
+    """The symbols of so many places, a row each group: [G, places * channels at the most]."""
+    result = Grid(*(np.ones((len(config.groups), places * max(config.groups)), np.int32) for _ in range(3)))
+    for number, channels, _ in groups(config, scene.grey):
+        for row, values in zip(result, scene.steps.grid(places, channels), strict=True):
+            row[number, : len(values)] = values
+    return result
+
+
+class Seen(NamedTuple):
+    """What an evaluator's n places saw. inputs.tensor, int16 [n, I + E]; seen: a group, [n, hidden + channels before];
+    base [n, C]; size [n]."""
+
+    inputs: Any
+    seen: tuple[Tensor, ...]
+    base: Ints
+    size: NDArray[np.int64]
 
 
 class Evaluator:
     """Runs the net on places of a canvas, up to `capacity` at once, in buffers of its own."""
 
     def __init__(self, net: LocalAR, canvas: Canvas, scene: Scene, capacity: int) -> None:
-        config = net.config
         self.net, self.canvas, self.scene = net, canvas, scene
-        self.groups = list(groups(config, scene.grey))
-        self.grids = [scene.steps.grid(capacity, channels) for _, channels, _ in self.groups]
-        self.inputs = torch.empty(capacity, len(net.stem.weight))
-        self.hidden = torch.empty(capacity, config.hidden + config.channels)
-        self.sums = torch.empty(capacity, config.hidden)
-        self.head = torch.empty(capacity, config.head)
-        self.outs = [torch.empty(capacity, len(out.bias)) for out in net.outs]
-        self.base = np.empty((capacity, config.channels), np.int32)
-        self.size = np.empty(capacity, np.int64)
-        self.cache: dict[int, Rows] = {}
-
-    def rows(self, n: int) -> Rows:
-        """Views of n rows; the wavefront asks for the same few n again and again."""
-        if n not in self.cache:
-            self.cache[n] = self.views(n)
-        return self.cache[n]
-
-    def views(self, n: int) -> Rows:
-        """Rows, made anew."""
-        config, hidden = self.net.config, self.hidden[:n]
-        outs = tuple(buffer(o[:n]) for o in self.outs)
-        return Rows(
-            inputs=buffer(self.inputs[:n]),
-            sums=buffer(self.sums[:n]),
-            trunk=buffer(hidden[:, : config.hidden]),
-            seen=tuple(hidden[:, : config.hidden + len(seen)] for _, _, seen in self.groups),
-            known=hidden.numpy()[:, config.hidden :],
-            head=buffer(self.head[:n]),
-            outs=outs,
-            answers=tuple(o.array.reshape(-1, 3, config.mixtures) for o in outs),
-            base=self.base[:n],
-            size=self.size[:n],
-            grids=tuple(
-                Grid(*(a[: n * len(channels)] for a in grid))
-                for grid, (_, channels, _) in zip(self.grids, self.groups, strict=True)
-            ),
-        )
+        self.groups = list(groups(net.config, scene.grey))
+        self.shape = shape_of(net, scene)
+        self.buffers = buffers(net.config, len(net.stem.weight), capacity)
+        self.grids = grids_of(net.config, scene, capacity)
 
     def values(self, start: int, end: int, choose: Choose) -> Ints:
         """Go through the groups of the places start..end of the wavefront, choose giving their symbols. -> [N, C]."""
-        net, config = self.net, self.net.config
-        r = self.rows(end - start)
-        self.canvas.look(start, end, r.inputs.array, r.base, r.size)
-        net.stem.rectified(r.inputs.tensor, r.sums, r.trunk)
-        for layer in net.layers:
-            layer.rectified(r.trunk.tensor, r.sums, r.trunk, residual=True)
-        values = np.zeros((end - start, config.channels), np.int32)
+        rows, n = self.buffers, end - start
+        parts.begin(self.shape, self.canvas.picture, rows, start, end)
         for number, channels, seen in self.groups:
-            net.heads[number].rectified(r.seen[number], r.head, r.head)
-            net.outs[number].into(r.head.tensor, r.outs[number])
-            first, last = channels[0], channels[-1] + 1
-            centre, size = r.base[:, first:last].reshape(-1), r.size
-            if config.relative and seen:
-                centre = centre + (values - r.base)[:, seen[0]]
-            if len(channels) > 1:
-                size = np.repeat(size, len(channels))
-            mix = mixture(r.answers[number], centre, size, self.scene.warmth)
-            symbols = choose(number, mix, r.grids[number])
-            values[:, first:last] = symbols.reshape(-1, len(channels)) * self.scene.steps.step[first:last]
-            know(values[:, first:last], r.base[:, first:last], r.size, r.known[:, len(seen) :])
-        return np.repeat(values[:, config.order[:1]], config.channels, 1) if self.scene.grey else values
+            if seen:
+                parts.answer(self.shape, rows, number, n)
+            m = n * len(channels)
+            mix = Mixture(rows.weights[:m].copy(), rows.means[:m].copy(), rows.scales[:m].copy())
+            grid = Grid(*(a[number, :m] for a in self.grids))
+            rows.symbols[:m] = choose(number, mix, grid)
+            parts.learn(self.shape, rows, grid.step, number, n)
+        return rows.values[:n].copy()
+
+    def rows(self, n: int) -> Seen:
+        """Copies of what the last n places saw."""
+        rows, hidden = self.buffers, self.net.config.hidden
+        inputs = torch.from_numpy(rows.inputs[:n, : len(self.net.stem.weight)].copy())
+        trunk = torch.from_numpy(rows.trunk[:n].copy())
+        seen = tuple(trunk[:, : hidden + len(before)] for _, _, before in self.groups)
+        return Seen(Only(inputs), seen, rows.base[:n].copy(), rows.size[:n].copy())
+
+
+class Only(NamedTuple):
+    """A tensor under its name."""
+
+    tensor: Tensor
+
+
+def together(work: Callable[[int], None], count: int) -> None:
+    """work(0) .. work(count - 1), a thread each."""
+    if count == 1:
+        work(0)
+        return
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(work, range(count)))
 
 
 def encode_intervals(net: LocalAR, scene: Scene, x: Ints) -> Intervals:
     """One parallel pass over x: the intervals of its symbols, in the order in which decode meets them."""
-    canvas = Canvas(net.config, scene, x)
-    flat = x.reshape(-1, net.config.channels)[canvas.order]
-    evaluator = Evaluator(net, canvas, scene, min(CHUNK, len(flat)))
-    widths = np.array([len(channels) for _, channels, _ in evaluator.groups])
-    starts, freqs = (np.empty(len(flat) * widths.sum(), np.uint32) for _ in range(2))
+    config = net.config
+    canvas, shape = Canvas(config, scene, x), shape_of(net, scene)
+    count = len(canvas.order)
+    chunk = min(CHUNK, count)
+    widths = shape.groups[:, 1]
+    starts, freqs = (np.empty(count * widths.sum(), np.uint32) for _ in range(2))
     bounds = segments(canvas.bounds, widths)
-    step_of = np.repeat(np.arange(len(canvas.bounds) - 1), np.diff(canvas.bounds))
-    for a in range(0, len(flat), CHUNK):
-        b = min(a + CHUNK, len(flat))
-        step = step_of[a:b]
+    step_of = np.repeat(np.arange(len(canvas.bounds) - 1, dtype=np.int32), np.diff(canvas.bounds))
+    grids = grids_of(config, scene, chunk)
+    threads = max(1, min(THREADS, torch.get_num_threads(), count // chunk))
+    flat = np.ascontiguousarray(x, np.int32).reshape(-1, config.channels)
 
-        def known(number: int, mix: Mixture, grid: Grid, a: int = a, b: int = b, step: Any = step) -> Ints:
-            _, channels, _ = evaluator.groups[number]
-            symbols = flat[a:b, channels[0] : channels[-1] + 1].reshape(-1) // grid.step
-            first = bounds[step * len(widths) + number] + (np.arange(a, b) - canvas.bounds[step]) * len(channels)
-            where = (first[:, None] + np.arange(len(channels))).reshape(-1)
-            starts[where], freqs[where] = intervals(mix, grid, symbols)
-            return symbols
+    def work(part: int) -> None:
+        rows = buffers(config, len(net.stem.weight), chunk)
+        parts.encode_part(
+            shape, canvas.picture, rows, grids, flat, bounds, step_of, part, threads, chunk, starts, freqs
+        )
 
-        evaluator.values(a, b, known)
+    together(work, threads)
     return Intervals(starts, freqs, bounds)
 
 
@@ -240,18 +273,6 @@ def segments(steps: NDArray[np.int64], widths: NDArray[np.int64]) -> NDArray[np.
     return np.append(starts.reshape(-1), steps[-1] * widths.sum())
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Products of a step are too small to share: threads would wait for each other, and on a busy machine for long."""
-    count = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(count)
-
-
-@one_thread()
 def decode(net: LocalAR, scene: Scene, draw: Draw) -> Ints:
     """By wavefront: x [B, H, W, C], its symbols taken from `draw` in the order in which encode pushed them."""
     shape = scene.base.shape
@@ -261,10 +282,66 @@ def decode(net: LocalAR, scene: Scene, draw: Draw) -> Ints:
     for a, b in itertools.pairwise(canvas.bounds.tolist()):
         if a == b:  # every other step of a picture one place wide
             continue
-        values = evaluator.values(a, b, lambda _, mix, grid: draw(mix, grid))
-        canvas.write(a, b, values)
-        result[canvas.order[a:b]] = values
+        result[canvas.order[a:b]] = evaluator.values(a, b, lambda _, mix, grid: draw(mix, grid))
+        parts.draw(evaluator.shape, canvas.picture, evaluator.buffers, a, b)
     return result.reshape(shape)
+
+
+def cut(order: NDArray[np.int64], bounds: NDArray[np.int64], width: int, count: int) -> tuple[Any, Any]:
+    """Divide every step's places, from the top, into `count` parts. -> cuts, moved: see parts.decode_part.
+
+    Borders between parts are rows of pictures, and stay where they are for STEADY steps.
+    """
+    line = order // width
+    cuts = np.empty((len(bounds) - 1, count + 1), np.int64)
+    for first in range(0, len(cuts), STEADY):
+        middle = min(first + STEADY // 2, len(cuts) - 1)
+        a, b = bounds[middle], bounds[middle + 1]
+        borders = [line[a + (b - a) * p // count] if b > a else 0 for p in range(1, count)]
+        for step in range(first, min(first + STEADY, len(cuts))):
+            a, b = bounds[step], bounds[step + 1]
+            cuts[step] = (a, *(a + np.searchsorted(line[a:b], borders)), b)
+    return cuts, np.arange(len(cuts)) % STEADY == 0
+
+
+def decode_from(net: LocalAR, scene: Scene, source: Source) -> Ints:
+    """decode(), in compiled threads. Raises CorruptFile when the stack runs dry."""
+    config, shape = net.config, scene.base.shape
+    canvas, packed_net = Canvas(config, scene, scene.base.astype(np.int32)), shape_of(net, scene)
+    steps = len(canvas.bounds) - 1
+    threads = max(1, min(THREADS, torch.get_num_threads(), len(canvas.order) // (steps * SHARE)))
+    cuts, moved = cut(canvas.order, canvas.bounds, shape[2], threads)
+    most = int(np.diff(cuts).max())
+    grids = grids_of(config, scene, most)
+    result = np.empty((len(canvas.order), shape[3]), np.int32)
+
+    def work(part: int) -> None:
+        rows, move = buffers(config, len(net.stem.weight), most), 0
+        while True:
+            move = parts.decode_part(packed_net, canvas.picture, rows, grids, source, cuts, moved, part, move, result)
+            if move == parts.FOREVER:
+                return
+            time.sleep(NAP_SECONDS)
+
+    together(work, threads)
+    if source.state[parts.LEFT] < 0:
+        raise CorruptFile("the data ends before the picture does")
+    return result.reshape(shape)
+
+
+def sample(net: LocalAR, scene: Scene, targets: NDArray[np.uint32]) -> Ints:
+    """decode(), where symbols are quantiles of targets, each below 2**22, in the order in which decode meets them."""
+    nothing = ans.empty(1)
+    return decode_from(net, scene, Source(nothing.heads, nothing.words, targets, np.zeros(16, np.int64)))
+
+
+def pop(net: LocalAR, scene: Scene, message: Message) -> tuple[Message, Ints]:
+    """The inverse of pushing encode_intervals."""
+    state = np.zeros(16, np.int64)
+    state[parts.LEFT] = len(message.words)
+    source = Source(message.heads.copy(), message.words.copy(), np.zeros(0, np.uint32), state)
+    x = decode_from(net, scene, source)
+    return Message(source.heads, message.words[: state[parts.LEFT]]), x
 
 
 def codec(net: LocalAR, scene: Scene) -> Codec:
@@ -273,14 +350,4 @@ def codec(net: LocalAR, scene: Scene) -> Codec:
     def push(message: Message, x: Any) -> Message:
         return ans.push(message, *encode_intervals(net, scene, x))
 
-    def pop(message: Message) -> tuple[Message, Any]:
-        state = [message]
-
-        def draw(mix: Mixture, grid: Grid) -> Ints:
-            state[0], symbols = ans.pop(state[0], mix, grid)
-            return symbols
-
-        x = decode(net, scene, draw)
-        return state[0], x
-
-    return Codec(push, pop)
+    return Codec(push, lambda message: pop(net, scene, message))

@@ -11,7 +11,8 @@ from vlaezip import container
 from vlaezip.errors import CorruptFile, VlaezipError
 
 FORMAT, SUFFIX, MIME = "VLZ", ".vlz", "image/vlz"
-OPTIONS = ("lossless", "quality", "seed", "temperature", "device", "strip", "model")  # of Image.save, for api.compress
+# Of Image.save, for api.compress:
+OPTIONS = ("lossless", "quality", "seed", "temperature", "device", "strip", "model", "effort")
 METADATA = ("icc_profile", "exif", "xmp")
 
 

@@ -16,6 +16,7 @@ from vlaezip.coding.logistic import Ints, Mixture
 from vlaezip.coding.tables import SCALE_ZERO, WEIGHT_BITS
 from vlaezip.config import LATENT_MAX, LocalConfig, VlaeConfig
 from vlaezip.exact import Affine, Conv3, conv3, fold, rectify, spread, stream
+from vlaezip.layout import preview_parts
 from vlaezip.local_ar import PIXELS, LocalAR, Scene, Steps
 from vlaezip.window import CONTRAST_MAX
 
@@ -27,13 +28,17 @@ Block = tuple[Conv3, Affine]
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Analysis or synthesis: stem, residual blocks, a change of resolution, residual blocks, result."""
+    """Analysis or synthesis: stem, residual blocks, a change of resolution, residual blocks, result.
+
+    direct: the path between pixels and the stream at the resolution of z, past the other stream.
+    """
 
     stem: Affine | Conv3
     first: tuple[Block, ...]
     turn: Affine
     second: tuple[Block, ...]
     out: Affine
+    direct: Affine | None
 
 
 def run_blocks(x: Tensor, blocks: tuple[Block, ...]) -> Tensor:
@@ -80,22 +85,32 @@ class Vlae:
     def posterior(self, x: Ints) -> Posterior:
         """q(z|x) of pictures."""
         net = self.analysis
-        folded = fold(torch.from_numpy(x).to(self.device).float() - 128, self.config.unshuffle)
-        h = run_blocks(stream(net.stem(folded)), net.first)
-        h = run_blocks(stream(net.turn(fold(h, 2))), net.second)
-        out = net.out(h).cpu().numpy().astype(np.int32)
+        centred = torch.from_numpy(x).to(self.device).float() - 128
+        h = run_blocks(stream(net.stem(fold(centred, self.config.unshuffle))), net.first)
+        h = net.turn(fold(h, 2))
+        if net.direct is not None:
+            h += net.direct(fold(centred, self.config.stride))
+        out = net.out(run_blocks(stream(h), net.second)).cpu().numpy().astype(np.int32)
         mean, log_scale = out[..., : self.config.latent], out[..., self.config.latent :]
         scale = np.clip(log_scale, LOG_LOW, LOG_HIGH) + (SCALE_ZERO + LOG_FINE)
         return Posterior(np.ascontiguousarray(mean), np.ascontiguousarray(scale))
 
-    def preview(self, z: Ints) -> tuple[Ints, NDArray[np.int16]]:
-        """The mean picture of z, int32 [B, H, W, 3], and its features c(z), int16 [B, H, W, F]."""
-        net, c = self.synthesis, self.config
-        h = run_blocks(stream(net.stem(torch.from_numpy(z).to(self.device).float())), net.first)
-        h = run_blocks(stream(spread(net.turn(h), 2)), net.second)
+    def preview(self, z: Ints, level: int = 0) -> tuple[Ints, NDArray[np.int16]]:
+        """The mean picture of z, int32 [B, H, W, 3], and its features c(z), int16 [B, H, W, F]. level: z's rounding."""
+        net, c, parts = self.synthesis, self.config, preview_parts(self.config)
+        seen = torch.from_numpy(z).to(self.device).float()
+        if c.guided:
+            told = seen.new_zeros(*z.shape[:3], c.levels)
+            told[..., level] = 1
+            seen = torch.cat([seen, told], 3)
+        deep = run_blocks(stream(net.stem(seen)), net.first)
+        h = run_blocks(stream(spread(net.turn(deep), 2)), net.second)
         out = spread(net.out(h), c.unshuffle)
-        picture = (out[..., :3] + 128).clamp_(0, 255).to(torch.int32).cpu().numpy()
-        return picture, stream(out[..., 3:]).to(torch.int16).cpu().numpy()
+        picture = out[..., :3]
+        if net.direct is not None:  # beyond 2**24 a sum might be rounded, but it is clamped all the same
+            picture = (picture + spread(net.direct(deep), c.stride) + parts // 2).div_(parts).floor_()
+        shown = (picture + 128).clamp_(0, 255).to(torch.int32).cpu().numpy()
+        return shown, stream(out[..., 3:]).to(torch.int16).cpu().numpy()
 
     def steps(self, level: int | None) -> Steps:
         """Symbols of z: the fine grid (None), or the cells of a rounding level."""
@@ -109,9 +124,9 @@ class Vlae:
         extra[..., level or 0] = 1
         return Scene(np.zeros((*shape, self.config.latent), np.int16), extra, self.steps(level))
 
-    def pixel_scene(self, z: Ints, shape: Shape, grey: bool = False, warmth: int = 0) -> Scene:
+    def pixel_scene(self, z: Ints, shape: Shape, grey: bool = False, warmth: int = 0, level: int = 0) -> Scene:
         """p(x|z) for pictures of a shape [B, H, W], cut from what z covers."""
-        return self.scene_of(*self.preview(z), shape, grey, warmth)
+        return self.scene_of(*self.preview(z, level), shape, grey, warmth)
 
     def scene_of(self, preview: Ints, features: NDArray[np.int16], shape: Shape, grey: bool, warmth: int) -> Scene:
         """pixel_scene, from a preview and features that are there already."""
@@ -145,13 +160,21 @@ def build(config: VlaeConfig, layers: Mapping[str, Affine], rounding: Ints) -> V
     a, s = "analysis", "synthesis"
     return Vlae(
         config,
-        Stack(layers[f"{a}.stem"], blocks(f"{a}.fine"), layers[f"{a}.down"], blocks(f"{a}.coarse"), layers[f"{a}.out"]),
+        Stack(
+            layers[f"{a}.stem"],
+            blocks(f"{a}.fine"),
+            layers[f"{a}.down"],
+            blocks(f"{a}.coarse"),
+            layers[f"{a}.out"],
+            layers.get(f"{a}.direct"),
+        ),
         Stack(
             conv3(layers[f"{s}.stem"]),
             blocks(f"{s}.coarse"),
             layers[f"{s}.up"],
             blocks(f"{s}.fine"),
             layers[f"{s}.out"],
+            layers.get(f"{s}.direct"),
         ),
         local("prior", config.prior),
         local("pixel", config.pixel),

@@ -1,8 +1,8 @@
 """Model files: find them, load them, prove the law of exactness for every layer, and test the device.
 
-A file is a safetensors file of integers: <set>/<layer>.weight int16 [O, I], .bias int32 [O], .shift uint8 [O], and
-<set>/rounding int32 [levels, Z]. Its header carries the configurations and the known answers. The id of a model is the
-first four bytes of the SHA-256 of all that decides a bit.
+A file is a safetensors file of integers: <set>/<layer>.weight int8 or int16 [O, I], .bias int32 [O], .shift uint8
+[O], and <set>/rounding int32 [levels, Z]. Its header carries the configurations and the known answers. The id of a
+model is the first four bytes of the SHA-256 of all that decides a bit.
 """
 
 import hashlib
@@ -132,8 +132,9 @@ def assemble(tensors: "Mapping[str, np.ndarray]", which: str, fields: dict[str, 
             expected = (len(layer.steps), len(layer.largest))
             if tuple(weight.shape) != expected or len(bias) != len(shift) or len(bias) != expected[0]:
                 raise ModelError(f"{layer.name} has shape {tuple(weight.shape)}, its configuration asks for {expected}")
-            if (kinds := (weight.dtype, bias.dtype, shift.dtype)) != (torch.int16, torch.int32, torch.uint8):
-                raise ModelError(f"{layer.name} is of {kinds}, expected int16, int32 and uint8")
+            kinds = (weight.dtype, bias.dtype, shift.dtype)
+            if kinds not in ((t, torch.int32, torch.uint8) for t in (torch.int8, torch.int16)):
+                raise ModelError(f"{layer.name} is of {kinds}, expected int8 or int16, int32 and uint8")
             where = device if layer.name.startswith(("analysis", "synthesis")) else "cpu"
             layers[layer.name] = exact.affine(layer.name, weight, bias, shift, layer.largest, where)
         rounding = tensors[f"{which}/rounding"]

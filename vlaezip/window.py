@@ -22,8 +22,6 @@ CONTRAST_MAX = 1023
 # Contrast is shown as difference * 512 / S, S = 2**(s / 4) for size number s.
 GAIN_BITS = 8
 HALF_GAIN = 1 << (GAIN_BITS - 1)
-GAIN_STEP, HALF = np.float32(2.0**-GAIN_BITS), np.float32(0.5)
-LEAST, MOST = np.float32(-CONTRAST_MAX), np.float32(CONTRAST_MAX)
 MAX_RUN = 16  # places of a window in one row, at the most
 GAIN_OF = np.array([isqrt(isqrt(1 << (4 * (9 + GAIN_BITS) - s))) for s in range(SIZES)], np.int64)  # floor(2**17 / S)
 FIXED_SIZE = {"preview": 24, "zero": 36}
@@ -125,43 +123,44 @@ class Reach:
         shown int16 [M, C]: padded pictures; spot [N]: places in it; extra int16 [N, E].
         """
         if self.fixed is None:
-            look_median(shown, shown.reshape(-1), spot, self.stretches, self.ring, extra, inputs, base, size)
+            n = look_median(shown, shown.reshape(-1), spot, self.stretches, self.ring, inputs, base, size)
         else:
             base[:], size[:] = 0, self.fixed
-            gain = np.float32(GAIN_OF[self.fixed] * 2.0**-GAIN_BITS)
-            look_fixed(shown.reshape(-1), shown.shape[1], spot, self.stretches, extra, gain, inputs)
+            n = look_fixed(shown.reshape(-1), shown.shape[1], spot, self.stretches, GAIN_OF[self.fixed], inputs)
+        inputs[:, n:] = extra
 
 
 @numba.njit(cache=True, nogil=True)
-def look_fixed(flat: Any, channels: int, spot: Any, stretches: Any, extra: Any, gain: Any, inputs: Any) -> None:
-    """look() without a reference in the window."""
-    none = np.zeros(MAX_RUN * channels, np.float32)
+def look_fixed(flat: Any, channels: int, spot: Any, stretches: Any, gain: Any, inputs: Any) -> int:
+    """look() without a reference in the window. -> number of inputs filled."""
+    n = 0
+    none = np.zeros(MAX_RUN * channels, np.int32)
     for i in range(len(spot)):
         n = stretch(flat, channels, spot[i], stretches, none, gain, inputs[i])
-        for e in range(extra.shape[1]):
-            inputs[i, n + e] = extra[i, e]
+    return n
 
 
 @numba.njit(cache=True, nogil=True)
 def stretch(flat: Any, channels: int, spot: int, stretches: Any, middle: Any, gain: Any, line: Any) -> int:
-    """contrast() of a window against `middle`, into line. -> its length. Bounds: |difference| * gain < 2**24."""
-    n = 0
+    """contrast() of a window against `middle`, into line. -> its length. Bounds: |difference| * gain < 2**26."""
+    n, gain = 0, np.int32(gain)
     for r in range(len(stretches)):
         first, length = (spot + stretches[r, 0]) * channels, stretches[r, 1] * channels
         for k in range(length):
-            d = np.floor((np.float32(flat[first + k]) - middle[k]) * gain + HALF)
-            line[n + k] = min(max(d, LEAST), MOST)
+            d = np.int32(np.int32(np.int32(flat[first + k]) - middle[k]) * gain + HALF_GAIN) >> GAIN_BITS
+            line[n + k] = min(max(d, -CONTRAST_MAX), CONTRAST_MAX)
         n += length
     return n
 
 
 @numba.njit(cache=True, nogil=True)
-def look_median(
-    shown: Any, flat: Any, spot: Any, stretches: Any, ring: Any, extra: Any, inputs: Any, base: Any, size: Any
-) -> None:
-    """look() relative to the median edge detector. ring: offsets of ACTIVITY_RING, which begins with W, N, NW."""
-    channels = shown.shape[1]
-    middle = np.zeros(MAX_RUN * channels, np.float32)
+def look_median(shown: Any, flat: Any, spot: Any, stretches: Any, ring: Any, inputs: Any, base: Any, size: Any) -> int:
+    """look() relative to the median edge detector. ring: offsets of ACTIVITY_RING, which begins with W, N, NW.
+
+    -> number of inputs filled.
+    """
+    n, channels = 0, shown.shape[1]
+    middle = np.zeros(MAX_RUN * channels, np.int32)
     activity = np.zeros(channels, np.int64)
     for i in range(len(spot)):
         total = np.int64(0)
@@ -178,14 +177,14 @@ def look_median(
                 middle[k * channels + c] = base[i, c]
         size[i] = SIZE_OF_ACTIVITY[total]
         gain = GAIN_OF[size[i]]
-        n = stretch(flat, channels, spot[i], stretches, middle, np.float32(gain) * GAIN_STEP, inputs[i])
+        n = stretch(flat, channels, spot[i], stretches, middle, gain, inputs[i])
         for c in range(channels):
             inputs[i, n + c] = min((activity[c] * gain + HALF_GAIN) >> GAIN_BITS, CONTRAST_MAX)
             inputs[i, n + channels + c] = base[i, c] - 128
         n += 2 * channels
         inputs[i, n] = size[i] - 24
-        for e in range(extra.shape[1]):
-            inputs[i, n + 1 + e] = extra[i, e]
+        n += 1
+    return n
 
 
 @numba.njit(cache=True, nogil=True)

@@ -90,15 +90,16 @@ def push(message: Message, starts: NDArray[np.uint32], freqs: NDArray[np.uint32]
 
 @numba.njit(cache=True, nogil=True)
 def pop_kernel(
-    heads: Any, words: Any, weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, symbols: Any
-) -> int:
-    """Pop one vector. -> number of words left, or -1 if the stack ran dry."""
+    heads: Any, words: Any, first: int, weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any,
+    symbols: Any,
+) -> int:  # fmt: skip
+    """Pop one vector from symbol `first` on. -> number of words left, or -1 if the stack ran dry."""
     left, lanes = len(words), len(heads)
     for i in range(len(symbols)):
-        lane = i % lanes
+        lane = (first + i) % lanes
         head = heads[lane]
         target = np.int64(head & MASK)
-        symbol, start, end = search(weights[i], means[i], scales[i], step[i], low[i], count[i], target)
+        symbol, start, end = search(weights, means, scales, i, step[i], low[i], count[i], target)
         head = np.uint64(end - start) * (head >> SHIFT) + np.uint64(target - start)
         if head < LOW:
             if left == 0:
@@ -113,7 +114,7 @@ def pop_kernel(
 def pop(message: Message, mix: Mixture, grid: Grid) -> tuple[Message, Ints]:
     """Pop one vector of N symbols. Raises CorruptFile when the stack runs dry."""
     heads, symbols = message.heads.copy(), np.empty(len(grid.step), np.int32)
-    left = pop_kernel(heads, message.words, *mix, *grid, symbols)
+    left = pop_kernel(heads, message.words, 0, *mix, *grid, symbols)
     if left < 0:
         raise CorruptFile("the data ends before the picture does")
     return Message(heads, message.words[:left]), symbols

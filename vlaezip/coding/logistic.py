@@ -99,18 +99,18 @@ def mixture(outputs: NDArray[np.float32], base: NDArray[Any], size: NDArray[np.i
 
 
 @numba.njit(cache=True, nogil=True)
-def cumulative(weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, k: Any) -> Any:
-    """Mass below symbol k in units of 2**-22. Strictly increasing: a symbol has at least one unit."""
+def cumulative(weights: Any, means: Any, scales: Any, i: Any, step: Any, low: Any, count: Any, k: Any) -> Any:
+    """Mass below symbol k of mixture i in units of 2**-22. Strictly increasing: a symbol has at least one unit."""
     if k <= low:
         return np.int64(0)
     if k >= low + count:
         return np.int64(TOTAL)
     edge = 8 * np.int64(step) * (2 * np.int64(k) - 1)
     acc = np.int64(0)
-    for c in range(weights.shape[0]):
-        t = ((edge - means[c]) * INVERSE[scales[c]]) >> INVERSE_BITS
+    for c in range(weights.shape[1]):
+        t = ((edge - means[i, c]) * INVERSE[np.uint64(scales[i, c])]) >> INVERSE_BITS
         t = min(max(t, -SIGMOID_HALF), SIGMOID_HALF - 1)
-        acc += weights[c] * SIGMOID[t + SIGMOID_HALF]
+        acc += weights[i, c] * SIGMOID[np.uint64(t + SIGMOID_HALF)]
     return ((acc * (TOTAL - count)) >> ACC_BITS) + (k - low)
 
 
@@ -120,8 +120,8 @@ def interval_kernel(
 ) -> None:
     """intervals(), into its two results."""
     for i in range(len(symbols)):
-        start = cumulative(weights[i], means[i], scales[i], step[i], low[i], count[i], symbols[i])
-        end = cumulative(weights[i], means[i], scales[i], step[i], low[i], count[i], symbols[i] + 1)
+        start = cumulative(weights, means, scales, i, step[i], low[i], count[i], symbols[i])
+        end = cumulative(weights, means, scales, i, step[i], low[i], count[i], symbols[i] + 1)
         starts[i], freqs[i] = start, end - start
 
 
@@ -133,24 +133,26 @@ def intervals(mix: Mixture, grid: Grid, symbols: Ints) -> tuple[NDArray[np.uint3
 
 
 @numba.njit(cache=True, nogil=True)
-def search(weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, target: Any) -> tuple[Any, Any, Any]:
-    """The symbol whose interval holds target, with the interval's start and end."""
+def search(
+    weights: Any, means: Any, scales: Any, i: Any, step: Any, low: Any, count: Any, target: Any
+) -> tuple[Any, Any, Any]:
+    """The symbol of mixture i whose interval holds target, with the interval's start and end."""
     first, last = np.int64(low), np.int64(low) + count
     start, end = np.int64(0), np.int64(TOTAL)
     # Begin near the heaviest mean and widen, then halve: a narrow mixture takes three looks instead of eight.
     best = 0
-    for c in range(1, weights.shape[0]):
-        if weights[c] > weights[best]:
+    for c in range(1, weights.shape[1]):
+        if weights[i, c] > weights[i, best]:
             best = c
     unit = 16 * np.int64(step)
-    guess = min(max((means[best] + unit // 2) // unit, first), last - 1)
-    width = max((np.int64(24 << INVERSE_BITS) // INVERSE[scales[best]]) * 16 // unit, 1)
-    value = cumulative(weights, means, scales, step, low, count, guess)
+    guess = min(max((means[i, best] + unit // 2) // unit, first), last - 1)
+    width = max((np.int64(24 << INVERSE_BITS) // INVERSE[np.uint64(scales[i, best])]) * 16 // unit, 1)
+    value = cumulative(weights, means, scales, i, step, low, count, guess)
     if value <= target:
         first, start = guess, value
         probe = guess + width
         while probe < last:
-            value = cumulative(weights, means, scales, step, low, count, probe)
+            value = cumulative(weights, means, scales, i, step, low, count, probe)
             if value > target:
                 last, end = probe, value
                 break
@@ -161,7 +163,7 @@ def search(weights: Any, means: Any, scales: Any, step: Any, low: Any, count: An
         last, end = guess, value
         probe = guess - width
         while probe > first:
-            value = cumulative(weights, means, scales, step, low, count, probe)
+            value = cumulative(weights, means, scales, i, step, low, count, probe)
             if value <= target:
                 first, start = probe, value
                 break
@@ -170,7 +172,7 @@ def search(weights: Any, means: Any, scales: Any, step: Any, low: Any, count: An
             probe -= width
     while last - first > 1:
         middle = (first + last) >> 1
-        value = cumulative(weights, means, scales, step, low, count, middle)
+        value = cumulative(weights, means, scales, i, step, low, count, middle)
         if value <= target:
             first, start = middle, value
         else:
@@ -184,7 +186,7 @@ def quantile_kernel(
 ) -> None:
     """quantiles(), into its result."""
     for i in range(len(targets)):
-        symbols[i] = search(weights[i], means[i], scales[i], step[i], low[i], count[i], np.int64(targets[i]))[0]
+        symbols[i] = search(weights, means, scales, i, step[i], low[i], count[i], np.int64(targets[i]))[0]
 
 
 def quantiles(mix: Mixture, grid: Grid, targets: NDArray[np.uint32]) -> Ints:

@@ -8,6 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from vlaezip.config import Window
+from vlaezip.train.augment import augment
 from vlaezip.window import pad
 
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
@@ -28,10 +29,13 @@ def load(path: Path) -> np.ndarray:
 
 
 class Crops:
-    """Random crops, drawn by area and flipped half of the time; padded as a codec pads whole pictures."""
+    """Random crops, drawn by area and flipped half of the time; padded as a codec pads whole pictures.
 
-    def __init__(self, paths: list[Path], crop: int, window: Window, seed: int) -> None:
-        self.crop, self.window = crop, window
+    augmented: some of them through augment.augment.
+    """
+
+    def __init__(self, paths: list[Path], crop: int, window: Window, seed: int, augmented: bool = False) -> None:
+        self.crop, self.window, self.augmented = crop, window, augmented
         self.rng = np.random.default_rng(seed)
         pictures = [p for p in map(load, paths) if min(p.shape[:2]) >= crop]
         self.padded: list[Tensor] = []
@@ -51,4 +55,6 @@ class Crops:
             x = self.rng.integers(0, p.shape[1] - w.left - w.right - c + 1)
             tiles.append(p[y : y + w.up + c, x : x + w.left + c + w.right])
         padded = torch.stack(tiles).float()
+        if self.augmented:
+            padded = augment(padded, self.rng)
         return padded[:, w.up :, w.left : w.left + c], padded

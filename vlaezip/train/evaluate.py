@@ -37,8 +37,9 @@ class Parity:
 def float_bits(net: Vlae, x: torch.Tensor, z: torch.Tensor, level: int) -> tuple[float, float]:
     """-log2 p(x|z) and -log2 p(z) of the float net. x [1, H, W, 3]; z [1, Z, h, w] in real units."""
     step = net.log_step.exp()[level][None, :, None, None].mul(FINE).round() / FINE
-    latent = net.prior_bits(z, torch.tensor([level]), step).sum().item()
-    preview, features = (t.permute(0, 2, 3, 1) for t in net.synthesis(z))
+    rounding = torch.tensor([level])
+    latent = net.prior_bits(z, rounding, step).sum().item()
+    preview, features = (t.permute(0, 2, 3, 1) for t in net.synthesis(z, rounding))
     shown = preview.round().clamp(0, 255) if net.config.pixel.reference == "preview" else torch.zeros_like(x)
     extra = torch.cat([features, preview_neighbourhood(shown)], 3) if shown.any() else features
     padded = pad(x - shown, net.config.pixel.window, FILL[net.config.pixel.reference])
@@ -47,7 +48,7 @@ def float_bits(net: Vlae, x: torch.Tensor, z: torch.Tensor, level: int) -> tuple
 
 def exact_bits(model: vlae.Vlae, x: np.ndarray, z: np.ndarray, level: int) -> tuple[float, float]:
     """The same of the exact model."""
-    pixels = local_ar.encode_intervals(model.pixel, model.pixel_scene(z, x.shape[:3]), x)
+    pixels = local_ar.encode_intervals(model.pixel, model.pixel_scene(z, x.shape[:3], level=level), x)
     latent = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], level), z)
     return pixels.bits, latent.bits
 

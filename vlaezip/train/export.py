@@ -16,7 +16,12 @@ from vlaezip.layout import Layer, layers
 from vlaezip.train.nets import FINE, Vlae
 from vlaezip.train.presets import PRESETS
 
-WEIGHT_MAX = 2047
+WEIGHT_MAX, SHORT_MAX = 2047, 127
+
+
+def largest_weight(layer: Layer) -> int:
+    """8 bits for the 3x3 convolutions of residual blocks, which are most of a file and do with them; else 12."""
+    return SHORT_MAX if layer.name.endswith(".a") else WEIGHT_MAX
 
 
 def rounded(layer: Layer, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -30,7 +35,7 @@ def rounded(layer: Layer, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor,
     for s in range(25):
         wi, bi = (w * 2.0**s).round(), (b * 2.0**s).round() + (2 ** (s - 1) if s else 0)
         bound = (wi.abs() * layer.largest).sum(1) + bi.abs()
-        shift[(bound < exact.SUM_LIMIT) & (wi.abs().amax(1) <= WEIGHT_MAX)] = s
+        shift[(bound < exact.SUM_LIMIT) & (wi.abs().amax(1) <= largest_weight(layer))] = s
     if (shift < 0).any():
         raise ModelError(f"{layer.name}: no shift keeps the sums under the law of exactness")
     power = torch.ldexp(torch.ones(len(w), dtype=torch.float64), shift)
@@ -55,7 +60,7 @@ def integers(net: Vlae, which: str) -> dict[str, np.ndarray]:
         w, b, shift = rounded(layer, weight, bias)
         exact.prove(layer.name, w, b, shift, layer.largest)
         name = f"{which}/{layer.name}"
-        tensors[f"{name}.weight"] = w.to(torch.int16).numpy()
+        tensors[f"{name}.weight"] = w.to(torch.int8 if largest_weight(layer) == SHORT_MAX else torch.int16).numpy()
         tensors[f"{name}.bias"] = b.to(torch.int32).numpy()
         tensors[f"{name}.shift"] = shift.to(torch.uint8).numpy()
     tensors[f"{which}/rounding"] = (state["log_step"].exp() * FINE).round().clamp(1, 1023).to(torch.int32).numpy()

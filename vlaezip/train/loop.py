@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vlaezip.train.data import Crops, find, load
-from vlaezip.train.nets import Terms, Vlae, lossless_terms, lossy_terms
+from vlaezip.train.nets import Terms, Vlae, lossless_terms, lossy, residual_bits, seams
 from vlaezip.train.presets import PRESETS, Recipe
 from vlaezip.window import pad
 
@@ -21,6 +21,9 @@ AVERAGE = 0.999
 CLIP = 0.5
 HALF_UNTIL = 0.95  # part of the run in bfloat16; the rest sharpens in float32
 PIXEL_CROP = 48  # side of the part of a lossy crop on which p(x|z) is trained
+PIXELS_EVERY = 4  # steps of which one trains p(x|z) of a lossy net
+SEAMS = 1.0  # weight of the seams between places of z against the squared error
+SETTLE_FROM = 0.85  # part of a lossy run after which z stays as it is (nets.lossy)
 FIELDS = ["step", "seconds", "pixels", "kl", "preview_psnr", "gamma", "held_out"]
 
 
@@ -37,11 +40,14 @@ def soft_free_bits(gamma: float, kl: float, target: float) -> float:
 
 
 def disturbance(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
-    """Noise for the windows of p(x|z): an offset and grain of random strength, on half of the pictures."""
+    """Noise for the windows of p(x|z): an offset and grain of random strength, on a third of the pictures.
+
+    As little as keeps dreams from straying: a net that learns to distrust its window makes texture too smooth.
+    """
     b = shape[0]
-    on = rng.random((b, 1, 1, 1)) < 0.6
-    grain = rng.normal(size=shape) * rng.uniform(0, 12, (b, 1, 1, 1))
-    offset = rng.normal(size=(b, 1, 1, 3)) * rng.uniform(0, 16, (b, 1, 1, 1))
+    on = rng.random((b, 1, 1, 1)) < 0.35
+    grain = rng.normal(size=shape) * rng.uniform(0, 4, (b, 1, 1, 1))
+    offset = rng.normal(size=(b, 1, 1, 3)) * rng.uniform(0, 8, (b, 1, 1, 1))
     return torch.from_numpy((grain + offset) * on).float()
 
 
@@ -54,7 +60,7 @@ class Trainer:
         self.recipe, self.folder, self.device = PRESETS[preset], folder, device
         torch.manual_seed(seed)
         train, held = find(data)
-        self.crops = Crops(train, self.recipe.crop, self.recipe.config.pixel.window, seed)
+        self.crops = Crops(train, self.recipe.crop, self.recipe.config.pixel.window, seed, not self.recipe.lambdas)
         self.held = [load(p)[:256, :256] for p in held[::4]]
         self.rng = np.random.default_rng(seed)
         self.net = Vlae(self.recipe.config).to(device)
@@ -86,23 +92,38 @@ class Trainer:
         torch.save(state, beside)
         beside.replace(self.folder / "checkpoint.pt")
 
+    @property
+    def half(self) -> bool:
+        """Whether products are in bfloat16: not where they are emulated, nor at the end."""
+        quick = self.device != "cpu" or torch.cpu._is_avx512_bf16_supported()
+        return quick and self.step < HALF_UNTIL * self.recipe.steps
+
     def terms(self) -> tuple[Terms, Tensor]:
         """The terms of one batch, and the loss in bits per channel value."""
         recipe = self.recipe
         x, padded = (t.to(self.device) for t in self.crops.draw(recipe.batch))
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.step < HALF_UNTIL * recipe.steps):
-            if not recipe.lambdas:
-                terms = lossless_terms(self.net, x, padded)
-                loss = terms.pixels + self.gamma * terms.kl + recipe.preview_weight * terms.preview_mse.mean()
-                return terms, loss
-            levels = len(recipe.lambdas)
-            level = torch.from_numpy(self.rng.permutation(np.arange(len(x)) % levels)).to(self.device)
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.half):
+            if recipe.lambdas:
+                return self.lossy_terms(x)
+            terms = lossless_terms(self.net, x, padded)
+            loss = terms.pixels + self.gamma * terms.kl + recipe.preview_weight * terms.preview_mse.mean()
+            return terms, loss
+
+    def lossy_terms(self, x: Tensor) -> tuple[Terms, Tensor]:
+        """terms() of a lossy net: every picture at a level of its own."""
+        recipe, levels = self.recipe, len(self.recipe.lambdas)
+        level = torch.from_numpy(self.rng.permutation(max(len(x), levels))[: len(x)] % levels).to(self.device)
+        made = lossy(self.net, x, level, settled=self.step >= SETTLE_FROM * recipe.steps)
+        weight = torch.tensor(recipe.lambdas, device=self.device)[level]
+        error = made.mse + SEAMS * seams(x.permute(0, 3, 1, 2), made.preview, recipe.config.stride)
+        loss = 0.05 * ((made.rate + weight * error) / weight.sqrt()).mean()
+        pixels = torch.tensor(math.nan)
+        if self.step % PIXELS_EVERY == 0:
             start = int(self.rng.integers(0, recipe.crop - PIXEL_CROP + 1))
             noise = disturbance((len(x), PIXEL_CROP, PIXEL_CROP, 3), self.rng).to(self.device)
-            terms, rate = lossy_terms(self.net, x, level, slice(start, start + PIXEL_CROP), noise)
-            weight = torch.tensor(recipe.lambdas, device=self.device)[level]
-            distortion = (rate + weight * terms.preview_mse) / weight.sqrt()
-            return terms, 0.05 * distortion.mean() + 0.1 * terms.pixels
+            pixels = residual_bits(self.net, x, made, slice(start, start + PIXEL_CROP), noise).mean()
+            loss = loss + 0.1 * pixels
+        return Terms(pixels, made.rate.mean() / 3, made.mse), loss
 
     def run(self, minutes: float, checks: int = 2000) -> Iterator[dict[str, float | str]]:
         """Train until the schedule or the time ends; yields a row of the log now and then."""
@@ -120,7 +141,7 @@ class Trainer:
             self.step += 1
             self.blend()
             now = {"pixels": terms.pixels.item(), "kl": terms.kl.item(), "mse": terms.preview_mse.mean().item()}
-            mean = {k: 0.99 * mean.get(k, v) + 0.01 * v for k, v in now.items()}
+            mean |= {k: 0.99 * mean.get(k, v) + 0.01 * v for k, v in now.items() if not math.isnan(v)}
             if self.recipe.rate_target and self.step % BITS_EVERY == 0:
                 self.gamma = soft_free_bits(self.gamma, mean["kl"], self.recipe.rate_target)
             self.seconds = before + time.monotonic() - start
@@ -146,19 +167,16 @@ class Trainer:
 
     @torch.no_grad()
     def held_out(self) -> float:
-        """Bits per channel value on held-out pictures: -log2 p(x|z) + KL, or the mean preview's PSNR if lossy."""
+        """On held-out pictures: bits per channel value, -log2 p(x|z) + KL; if lossy, what a run minimises, z alone."""
         total = []
         side = 2 * self.recipe.config.stride
         for picture in self.held:
             h, w = (n // side * side for n in picture.shape[:2])
             x = torch.from_numpy(picture[:h, :w].copy())[None].float().to(self.device)
-            if self.recipe.lambdas:
-                level = torch.tensor([len(self.recipe.lambdas) // 2], device=self.device)
-                terms, rate = lossy_terms(
-                    self.average, x, level, slice(0, 64), torch.zeros(1, 64, 64, 3, device=self.device)
-                )
-                total.append((rate + self.recipe.lambdas[level] * terms.preview_mse).item())
-            else:
+            for level, weight in enumerate(self.recipe.lambdas):
+                made = lossy(self.average, x, torch.tensor([level], device=self.device), settled=True)
+                total.append((made.rate + weight * made.mse).item() / math.sqrt(weight))
+            if not self.recipe.lambdas:
                 terms = lossless_terms(self.average, x, pad(x, self.recipe.config.pixel.window, 128))
                 total.append((terms.pixels + terms.kl).item())
         return float(np.mean(total))

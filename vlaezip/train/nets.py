@@ -19,6 +19,7 @@ FINE = 2.0**LATENT_BITS
 FLOOR = 2.0**-22
 LOG_LOW, LOG_HIGH = -2.5, 0.0  # of the posterior's log-scale, in nats
 FAR = 1e9  # beyond any mean, in any unit
+FLAT = 16.0  # squared difference of neighbours, above which no seam is seen
 
 
 def rectify(x: Tensor) -> Tensor:
@@ -62,18 +63,23 @@ class Analysis(nn.Module):
         self.unshuffle = c.unshuffle
         self.stem = nn.Conv2d(3 * c.unshuffle**2, c.width, 1)
         self.fine = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
-        self.down = nn.Conv2d(4 * c.width, c.width, 1)
-        self.coarse = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
-        self.out = nn.Conv2d(c.width, 2 * c.latent, 1)
+        self.down = nn.Conv2d(4 * c.width, c.deep, 1)
+        self.direct = nn.Conv2d(3 * c.stride**2, c.deep, 1) if c.direct else None
+        self.coarse = nn.ModuleList(Block(c.deep) for _ in range(c.blocks))
+        self.out = nn.Conv2d(c.deep, 2 * c.latent, 1)
         with torch.no_grad():  # begin with a posterior that says little
             self.out.weight[c.latent :] *= 0.1
             self.out.bias[c.latent :] = -0.5
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        h = stream(self.stem(F.pixel_unshuffle((x - 128) / 64, self.unshuffle)))
+        x = (x - 128) / 64
+        h = stream(self.stem(F.pixel_unshuffle(x, self.unshuffle)))
         for block in self.fine:
             h = block(h)
-        h = stream(self.down(F.pixel_unshuffle(h, 2)))
+        h = self.down(F.pixel_unshuffle(h, 2))
+        if self.direct is not None:
+            h = h + self.direct(F.pixel_unshuffle(x, 2 * self.unshuffle))
+        h = stream(h)
         for block in self.coarse:
             h = block(h)
         with full(h):
@@ -87,23 +93,33 @@ class Synthesis(nn.Module):
     def __init__(self, c: VlaeConfig) -> None:
         super().__init__()
         self.unshuffle = c.unshuffle
-        self.stem = nn.Conv2d(c.latent, c.width, 3, padding=1)
-        self.coarse = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
-        self.up = nn.Conv2d(c.width, 4 * c.width, 1)
+        self.levels = c.levels if c.guided else 0
+        self.stem = nn.Conv2d(c.latent + self.levels, c.deep, 3, padding=1)
+        self.coarse = nn.ModuleList(Block(c.deep) for _ in range(c.blocks))
+        self.direct = nn.Conv2d(c.deep, 3 * c.stride**2, 1) if c.direct else None
+        self.up = nn.Conv2d(c.deep, 4 * c.width, 1)
         self.fine = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
         self.out = nn.Conv2d(c.width, (3 + c.features) * c.unshuffle**2, 1)
 
-    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, z: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        """z [B, Z, h, w], level [B]: which rounding z has been through."""
+        if self.levels:
+            told = F.one_hot(level, self.levels).to(z.dtype)[:, :, None, None]
+            z = torch.cat([z, told.expand(-1, -1, *z.shape[2:])], 1)
         with full(z):
             h = stream(self.stem(z))
         for block in self.coarse:
             h = block(h)
+        deep = h
         h = stream(F.pixel_shuffle(self.up(h), 2))
         for block in self.fine:
             h = block(h)
         with full(h):
             o = F.pixel_shuffle(self.out(h.float()), self.unshuffle)
-        return o[:, :3] * 64 + 128, stream(o[:, 3:])
+            preview = o[:, :3]
+            if self.direct is not None:
+                preview = preview + F.pixel_shuffle(self.direct(deep.float()), 2 * self.unshuffle)
+        return preview * 64 + 128, stream(o[:, 3:])
 
 
 class LocalAR(nn.Module):
@@ -192,17 +208,21 @@ class Vlae(nn.Module):
         ladder = torch.linspace(0.0, -2.1, c.levels) if c.levels > 1 else torch.zeros(1)
         self.log_step = nn.Parameter(ladder[:, None].repeat(1, c.latent))
 
-    def prior_bits(self, z: Tensor, level: Tensor, step: Tensor | float) -> Tensor:
-        """-log2 of the prior's mass on [z - step/2, z + step/2). z [B, Z, h, w], level [B] -> [B, Z, h, w]."""
+    def prior_bits(self, z: Tensor, level: Tensor, step: Tensor | float, seen: Tensor | None = None) -> Tensor:
+        """-log2 of the prior's mass on [z - step/2, z + step/2). z [B, Z, h, w], level [B] -> [B, Z, h, w].
+
+        seen: what windows and later channels see instead of z (in training z is noisy, and seen is rounded).
+        """
         c = self.config.prior
         b, _, h, w = z.shape
         fine = z.permute(0, 2, 3, 1) * FINE
-        context = gather(pad(fine, c.window, FILL["zero"]), c).flatten(1)
+        shown = fine if seen is None else seen.permute(0, 2, 3, 1) * FINE
+        context = gather(pad(shown, c.window, FILL["zero"]), c).flatten(1)
         values = fine.flatten(0, 2)
         extra = F.one_hot(level, self.config.levels).float()[:, None].expand(b, h * w, -1).flatten(0, 1)
         gain = torch.full((len(values),), float(1 << GAIN_BITS), device=z.device)
         with full(z):
-            params = self.prior(context.clamp(-LATENT_MAX, LATENT_MAX), extra, values, gain)
+            params = self.prior(context.clamp(-LATENT_MAX, LATENT_MAX), extra, shown.flatten(0, 2), gain)
         size = torch.full((len(values),), FIXED_SIZE["zero"], device=z.device)
         if isinstance(step, Tensor):
             step = (step * FINE).permute(0, 2, 3, 1).expand_as(fine).flatten(0, 2)
@@ -238,34 +258,69 @@ def lossless_terms(net: Vlae, x: Tensor, padded: Tensor) -> Terms:
     u = torch.rand_like(mean).clamp(1e-4, 1 - 1e-4)
     z = (mean + log_scale.exp() * torch.logit(u)).clamp(-LATENT_MAX / FINE, LATENT_MAX / FINE)
     entropy = (log_scale + 2) / math.log(2) + LATENT_BITS  # of a logistic, in steps of the fine grid
-    prior = net.prior_bits(z, torch.zeros(len(x), dtype=torch.long, device=x.device), FINE**-1 * torch.ones_like(z))
-    preview, features = net.synthesis(z)
+    level = torch.zeros(len(x), dtype=torch.long, device=x.device)
+    prior = net.prior_bits(z, level, FINE**-1 * torch.ones_like(z))
+    preview, features = net.synthesis(z, level)
     bits = net.pixel_bits(x, padded, torch.zeros_like(x), features.permute(0, 2, 3, 1).flatten(0, 2))
     mse = (x.permute(0, 3, 1, 2) - preview).square().mean((1, 2, 3))
     return Terms(bits.mean(), (prior - entropy).sum() / x.numel(), mse)
 
 
-def lossy_terms(net: Vlae, x: Tensor, level: Tensor, crop: slice, noise: Tensor) -> tuple[Terms, Tensor]:
-    """Rate of the rounded z, the preview's distortion, and -log2 p(x|z) on a crop of each picture.
+class Lossy(NamedTuple):
+    """What a lossy net makes of pictures [B]: rate in bits per pixel, error of the preview in squared levels."""
 
-    x [B, H, W, 3]; level [B]; noise [B, h, w, 3] disturbs what the windows see, so that the net learns to pull a
-    strayed sample back. -> terms (kl: the mean rate), and the rate of each picture in bits per pixel [B].
+    rate: Tensor
+    mse: Tensor
+    preview: Tensor  # [B, 3, H, W]
+    features: Tensor  # [B, F, H, W]
+
+
+def round_through(y: Tensor, step: Tensor) -> Tensor:
+    """y, rounded to multiples of step; gradients pass."""
+    return y + step * ((y / step).round() - y / step).detach()
+
+
+def lossy(net: Vlae, x: Tensor, level: Tensor, settled: bool = False) -> Lossy:
+    """Rate and distortion of the rounded z. x [B, H, W, 3]; level [B].
+
+    The rate is that of a noisy z (Balle et al. 2017), given rounded neighbours. settled: the analysis and the steps
+    stay as they are, and the rest learns from what files hold, the rounded z.
     """
-    mean, _ = net.analysis(x.permute(0, 3, 1, 2))
-    y = mean.clamp(-LATENT_MAX / FINE, LATENT_MAX / FINE)
-    step = net.log_step.exp()[level][:, :, None, None]
-    noisy = y + step * (torch.rand_like(y) - 0.5)
-    rate = net.prior_bits(noisy, level, step).sum((1, 2, 3)) / x[0, :, :, 0].numel()
-    rounded = y + step * ((y / step).round() - y / step).detach()
-    preview, features = net.synthesis(rounded)
-    mse = (x.permute(0, 3, 1, 2) - preview).square().mean((1, 2, 3))
-    shown = preview.detach().permute(0, 2, 3, 1).round().clamp(0, 255)
-    near = preview_neighbourhood(shown)[:, crop, crop]
-    extra = torch.cat([features.permute(0, 2, 3, 1)[:, crop, crop], near], 3).flatten(0, 2)
-    xc, pc = x[:, crop, crop], shown[:, crop, crop]
+    with torch.set_grad_enabled(torch.is_grad_enabled() and not settled):
+        mean, _ = net.analysis(x.permute(0, 3, 1, 2))
+        y = mean.clamp(-LATENT_MAX / FINE, LATENT_MAX / FINE)
+        step = net.log_step.exp()[level][:, :, None, None]
+        rounded = round_through(y, step)
+        noisy = rounded if settled else y + step * (torch.rand_like(y) - 0.5)
+    rate = net.prior_bits(noisy, level, step, rounded).sum((1, 2, 3)) / x[0, :, :, 0].numel()
+    preview, features = net.synthesis(rounded, level)
+    return Lossy(rate, (x.permute(0, 3, 1, 2) - preview).square().mean((1, 2, 3)), preview, features)
+
+
+def seams(x: Tensor, preview: Tensor, side: int) -> Tensor:
+    """Squared error of the differences across borders of side x side places, in flat surroundings. [B, 3, H, W] -> [B].
+
+    It hardly counts in the squared error of pixels, and is seen as a grid.
+    """
+    across, down = x.diff(dim=3).square().mean(1), x.diff(dim=2).square().mean(1)
+    activity = F.avg_pool2d(across[:, None, :-1] + down[:, None, :, :-1], 9, 1, 4)
+    calm = FLAT / (FLAT + activity)  # [B, 1, H - 1, W - 1]
+    error = preview - x
+    columns = error.diff(dim=3)[:, :, :-1, side - 1 :: side].square() * calm[..., side - 1 :: side]
+    rows = error.diff(dim=2)[:, :, side - 1 :: side, :-1].square() * calm[..., side - 1 :: side, :]
+    return columns.mean((1, 2, 3)) + rows.mean((1, 2, 3))
+
+
+def residual_bits(net: Vlae, x: Tensor, shown: Lossy, crop: slice, noise: Tensor) -> Tensor:
+    """-log2 p(x|z) on a crop of each picture. noise [B, h, w, 3] disturbs what the windows see, so that the net
+    learns to pull a strayed sample back.
+    """
+    preview = shown.preview.detach().permute(0, 2, 3, 1).round().clamp(0, 255)
+    near = preview_neighbourhood(preview)[:, crop, crop]
+    extra = torch.cat([shown.features.permute(0, 2, 3, 1)[:, crop, crop], near], 3).flatten(0, 2)
+    xc, pc = x[:, crop, crop], preview[:, crop, crop]
     padded = pad((xc - pc + noise).round().clamp(-255, 255), net.config.pixel.window, FILL["preview"])
-    bits = net.pixel_bits(xc, padded, pc, extra)
-    return Terms(bits.mean(), rate.mean() / 3, mse), rate
+    return net.pixel_bits(xc, padded, pc, extra)
 
 
 def gather(padded: Tensor, c: LocalConfig) -> Tensor:

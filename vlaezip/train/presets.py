@@ -6,6 +6,7 @@ from vlaezip.config import LocalConfig, VlaeConfig, Window
 
 PIXEL_WINDOW = Window(up=4, left=5, right=4)
 LATENT_WINDOW = Window(up=2, left=3, right=2)
+LAMBDAS = (0.00018, 0.00035, 0.00068, 0.0013, 0.0026, 0.005, 0.0097, 0.019)  # rates from 0.06 to 0.7 bits a pixel
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ PRESETS = {
         ),
         steps=40_000, crop=48, batch=8, rate=2e-3, rate_target=0.004, preview_weight=2e-5, lambdas=(),
     ),
-    "photo-lossy": Recipe(
+    "photo-lossy-20": Recipe(
         VlaeConfig(
             unshuffle=4, width=96, blocks=2, latent=20, features=16, levels=5,
             prior=LocalConfig(20, LATENT_WINDOW, 160, 2, 96, 2, (5, 5, 5, 5), "zero", 5),
@@ -47,5 +48,15 @@ PRESETS = {
         ),
         steps=16_000, crop=128, batch=5, rate=1e-3, rate_target=0.0, preview_weight=1.0,
         lambdas=(0.0010, 0.0025, 0.006, 0.015, 0.04),
+    ),
+    "photo-lossy": Recipe(
+        VlaeConfig(
+            unshuffle=4, width=96, blocks=2, latent=48, features=16, levels=8,
+            prior=LocalConfig(48, LATENT_WINDOW, 160, 2, 96, 2, (5, 5, 5, 5, 7, 7, 7, 7), "zero", 8),
+            pixel=pixel("preview", 16 + 27, 128, 2, 48, 4), coarse=128, direct=True, guided=True,
+            lambdas=LAMBDAS,
+        ),
+        steps=12_000, crop=128, batch=4, rate=7e-4, rate_target=0.0, preview_weight=1.0,
+        lambdas=LAMBDAS,
     ),
 }  # fmt: skip

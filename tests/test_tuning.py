@@ -1,0 +1,196 @@
+"""Tunings: laws of reading, writing and applying; hostile ones; and what the search finds."""
+
+from contextlib import suppress
+from fractions import Fraction
+from functools import cache
+from math import floor
+
+import numpy as np
+import pytest
+import random_nets
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pictures import photo
+
+from vlaezip import codec, exact, local_ar, tune, tuned, weights
+from vlaezip.coding import ans
+from vlaezip.errors import CorruptFile
+from vlaezip.tuned import Part, Tuning
+
+SHAPE = (1, 9, 11)
+
+
+@cache
+def model():
+    return random_nets.vlae(random_nets.vlae_config())
+
+
+@cache
+def shipped():
+    return weights.load(weights.find(weights.DEFAULT).path, "lossless", "cpu")
+
+
+def pixels(seed=0, shape=SHAPE):
+    return np.random.default_rng(seed).integers(0, 256, (*shape, 3)).astype(np.int32)
+
+
+def coded_bits(net, x, grey=False):
+    scene = net.pixel_scene(codec.first_latent(net, x), x.shape[:3], grey)
+    return local_ar.encode_intervals(net.pixel, scene, x).bits
+
+
+@st.composite
+def tunings(draw, grey=False):
+    """Changes of every kind, from none to the wildest."""
+    rank, seed, most = draw(st.integers(0, tuned.MAX_RANK)), draw(st.integers(0, 999)), draw(st.integers(0, 255))
+    random, parts = np.random.default_rng(seed), {}
+    for layer in tuned.tunable(model(), grey):
+        for kind, shape in tuned.shapes(layer, rank):
+            if draw(st.booleans()):
+                exponent = draw(st.integers(0, tuned.EXPONENT_MAX[kind]))
+                values = random.integers(-most, most + 1, shape)
+                if values.any():
+                    parts[layer.name, kind] = Part(values, exponent)
+    return Tuning(rank, parts)
+
+
+def plain(tuning):
+    return tuning.rank, {key: (part.values.tolist(), part.exponent) for key, part in tuning.parts.items()}
+
+
+@given(tunings(), st.booleans())
+def test_read_inverts_write(tuning, grey):
+    layers = tuned.tunable(model(), grey)
+    names = {layer.name for layer in layers}
+    tuning = Tuning(tuning.rank, {key: part for key, part in tuning.parts.items() if key[0] in names})
+    assert plain(tuned.read(tuned.write(tuning, layers), layers)) == plain(tuning)
+
+
+def test_no_changes_change_nothing():
+    layers = tuned.tunable(model(), False)
+    same = tuned.apply(model(), Tuning(2, {}), layers)
+    assert all(a is b for a, b in zip(same.pixel.layers, model().pixel.layers, strict=True))
+    assert coded_bits(same, pixels()) == coded_bits(model(), pixels())
+
+
+@settings(max_examples=40, deadline=None)
+@given(tunings())
+def test_tuned_models_obey_the_law_or_are_refused(tuning):
+    layers = tuned.tunable(model(), False)
+    with suppress(CorruptFile):
+        net = tuned.apply(model(), tuning, layers)
+        for layer in layers:
+            weight, bias, shift = map(torch.from_numpy, tuned.integers(tuned.find(net.pixel, layer)))
+            exact.prove(layer.name, weight, bias, shift, layer.largest)
+
+
+@settings(max_examples=15, deadline=None)
+@given(tunings(), st.booleans())
+def test_pixels_come_back_through_a_tuned_model(tuning, grey):
+    layers = tuned.tunable(model(), False)
+    try:
+        net = tuned.apply(model(), tuning, layers)
+    except CorruptFile:
+        return
+    x = pixels()
+    if grey:
+        x = np.repeat(x[..., :1], 3, 3)
+    message = codec.push_blocks(net, ans.empty(2), [x, x], grey, True)
+    for found in codec.pop_blocks(net, message, [SHAPE, SHAPE], grey, True):
+        assert np.array_equal(found, x)
+
+
+def test_changes_are_those_of_the_format():
+    """W (1 + gain) + left right^T and b + bias in real units, each term rounded half up to the layer's integers."""
+    random, layer = np.random.default_rng(0), tuned.tunable(model(), False)[0]
+    part = {
+        kind: Part(random.integers(-20, 21, shape), exponent)
+        for (kind, shape), exponent in zip(tuned.shapes(layer, 2), (3, 5, 4, 0), strict=True)
+    }
+    old = tuned.integers(tuned.find(model().pixel, layer))
+    new = tuned.integers(
+        tuned.changed(model().pixel.stem, layer, Tuning(2, {(layer.name, k): p for k, p in part.items()}))
+    )
+    steps, units = layer.steps.tolist(), layer.units.tolist()
+
+    def rounded(value):
+        return floor(value + Fraction(1, 2))
+
+    for o in range(len(steps)):
+        assert new[2][o] == old[2][o]  # nothing here is so large that a row is halved
+        row = Fraction(2) ** int(old[2][o]) / Fraction(steps[o])
+        assert new[1][o] == old[1][o] + rounded(int(part["bias"].values[o]) * row / 2**5)
+        for i in range(len(units)):
+            gain = rounded(Fraction(int(old[0][o, i] * part["gain"].values[o]), 2**7))
+            product = int(part["left"].values[o] @ part["right"].values[i])
+            assert new[0][o, i] == old[0][o, i] + gain + rounded(product * row * Fraction(units[i]) / 2**12)
+
+
+def test_rows_that_grow_too_large_are_halved():
+    layer = tuned.tunable(model(), False)[0]
+    before = model().pixel.stem
+    wide = Tuning(0, {(layer.name, "gain"): Part(np.full(len(layer.steps), 64), 8)})  # five times as large
+    after = tuned.changed(before, layer, wide)
+    assert (after.scale > before.scale).any()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200), st.integers(0, 4), st.booleans())
+def test_garbage_raises_only_corrupt_file(blob, rank, grey):
+    count = sum(1 for layer in tuned.tunable(model(), grey) for _ in tuned.shapes(layer, rank))
+    head = np.array([ans.HEAD_LOW * 5], "<u8").tobytes()
+    for data in (blob, bytes([rank]) + blob, bytes([rank]) + blob[:count].ljust(count, b"\x35") + head + blob[:40]):
+        with suppress(CorruptFile):
+            tuned.read_into(model(), data, grey)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0", b"\5", b"\1\0\0"])
+def test_tunings_cut_short_are_refused(data):
+    with pytest.raises(CorruptFile):
+        tuned.read_into(model(), data, False)
+
+
+def test_the_float_twin_says_what_the_integers_say():
+    x = np.asarray(photo(64, 96))[None].astype(np.int32)
+    samples = tune.look(shipped(), [x], False, 1.0)
+    search = tune.Search(shipped(), tuned.tunable(shipped(), False), samples, samples.sizes.numel(), 1)
+    with torch.no_grad():
+        found = search.bits(samples).sum().item()
+    assert found == pytest.approx(coded_bits(shipped(), x), rel=0.01)
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_the_twin_of_changes_says_what_the_changed_integers_say(grey):
+    x = np.asarray(photo(64, 96))[None].astype(np.int32)
+    x = np.repeat(x[..., :1], 3, 3) if grey else x
+    samples = tune.look(shipped(), [x], grey, 1.0)
+    layers = tuned.tunable(shipped(), grey)
+    search = tune.Search(shipped(), layers, samples, 10**9, 1)  # so many places that changes cost nothing
+    search.run(12)
+    tuning = search.tuning()
+    search.straight = True
+    with torch.no_grad():
+        expected = search.bits(samples).sum().item()
+    net = tuned.apply(shipped(), tuned.read(tuned.write(tuning, layers), layers), layers)
+    assert coded_bits(net, x, grey) == pytest.approx(expected, rel=0.01)
+    assert coded_bits(net, x, grey) < coded_bits(shipped(), x, grey)
+
+
+def test_samples_are_a_share_of_all_blocks():
+    x = pixels(shape=(1, 70, 80))
+    whole = tune.look(model(), [x, x], False, 1.0)
+    part = tune.look(model(), [x, x], False, 0.5)
+    assert len(whole.sizes) == 2 * 70 * 80
+    assert 0 < len(part.sizes) < len(whole.sizes)
+    assert (whole.symbols.long().sum(0) == torch.from_numpy(2 * x.reshape(-1, 3).sum(0)[[1, 0, 2]])).all()
+
+
+def test_small_pictures_are_not_searched():
+    assert tune.search(model(), [pixels()], 99, False, 9) is None
+
+
+def test_the_same_search_finds_the_same():
+    x = np.asarray(photo(64, 64))[None].astype(np.int32)
+    found = [tune.search(shipped(), [x], 64 * 64, False, 1) for _ in range(2)]
+    assert found[0] == found[1]

@@ -1,0 +1,100 @@
+"""DATA of a lossless file: tiles, one block each, chained by bits-back on one stack; and the tuning beside it."""
+
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+
+from vlaezip import codec, tune, tuned
+from vlaezip.coding import ans
+from vlaezip.container import Header
+from vlaezip.errors import CorruptFile
+from vlaezip.limits import least_bits
+from vlaezip.tiles import Tile, split
+from vlaezip.vlae import Vlae
+
+PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, whether blocks are chained by bits-back
+CHUNK_MAX = 10  # bytes of a chunk beside its payload: type, length, checksum
+
+
+def encode(net: Vlae, header: Header, colour: Any) -> bytes:
+    """Tiles, one block each, chained on one stack. colour uint8 [H, W, 3]."""
+    tiles = split(header.height, header.width, header.tile)
+
+    def push(refund: bool) -> ans.Message:
+        blocks = (colour[t.slices][None].astype(np.int32) for t in tiles)
+        return codec.push_blocks(net, ans.empty(header.lanes), blocks, header.grey, refund)
+
+    refund = len(tiles) > 1
+    try:
+        message = push(refund)
+    except CorruptFile:  # a block was so cheap that the next had no bits to take back
+        refund = False
+        message = push(refund)
+    return PROLOGUE.pack(checksum(colour), refund) + ans.write(message)
+
+
+def fit(net: Vlae, header: Header, colour: Any, data: bytes, effort: int) -> tuple[bytes, bytes | None]:
+    """Spend effort: smaller data and the tuning that it needs, or the data as it was where nothing is gained."""
+    tiles = split(header.height, header.width, header.tile)
+    blocks = (colour[t.slices][None].astype(np.int32) for t in tiles)
+    tuning = tune.search(net, blocks, header.width * header.height, header.grey, effort)
+    if tuning is None:
+        return data, None
+    smaller = encode(tuned.read_into(net, tuning, header.grey), header, colour)
+    if len(smaller) + len(tuning) + CHUNK_MAX >= len(data):
+        return data, None
+    if 8 * len(smaller) < least_bits(header, net.config.stride, net.config.latent):
+        return data, None
+    return smaller, tuning
+
+
+def open_data(header: Header, data: bytes) -> tuple[int, bool, ans.Message]:
+    """Checksum, refund and message of lossless data."""
+    if len(data) < PROLOGUE.size:
+        raise CorruptFile(f"lossless data has {len(data)} bytes, its prologue alone {PROLOGUE.size}")
+    expected, refund = PROLOGUE.unpack_from(data)
+    if refund > 1:
+        raise CorruptFile(f"the flag of the chain is {refund}, not 0 or 1")
+    return expected, bool(refund), ans.read(data[PROLOGUE.size :], header.lanes)
+
+
+def checksum(colour: Any) -> int:
+    """CRC-32 of the samples, row by row."""
+    crc = 0
+    for row in colour:
+        crc = zlib.crc32(row.tobytes(), crc)
+    return crc
+
+
+def decode(net: Vlae, header: Header, data: bytes) -> Any:
+    """Inverse of encode: uint8 [H, W, 3]. Raises CorruptFile."""
+    expected, refund, message = open_data(header, data)
+    tiles = split(header.height, header.width, header.tile)
+    colour = np.empty((header.height, header.width, 3), np.uint8)
+    shapes = [tile_shape(t) for t in tiles]
+    for tile, x in zip(reversed(tiles), codec.pop_blocks(net, message, shapes, header.grey, refund), strict=True):
+        colour[tile.slices] = x[0]
+    if (found := checksum(colour)) != expected:
+        raise CorruptFile(f"the pixels have CRC {found:08x}, the file says {expected:08x}")
+    return colour
+
+
+def preview(net: Vlae, header: Header, data: bytes) -> Any:
+    """The preview of a lossless file. Of a single tile z is enough, and comes first; of several all is decoded."""
+    tiles = split(header.height, header.width, header.tile)
+    result = np.empty((header.height, header.width, 3), np.uint8)
+    if len(tiles) == 1:
+        message = open_data(header, data)[2]
+        latents = [codec.prior_codec(net, tile_shape(tiles[0]), codec.FIRST_LEVEL).pop(message)[1]]
+    else:
+        colour = decode(net, header, data)
+        latents = [codec.first_latent(net, colour[t.slices][None].astype(np.int32)) for t in tiles]
+    for tile, z in zip(tiles, latents, strict=True):
+        result[tile.slices] = net.preview(z)[0][0, : tile.height, : tile.width]
+    return result
+
+
+def tile_shape(tile: Tile) -> tuple[int, int, int]:
+    return 1, tile.height, tile.width

@@ -1,0 +1,298 @@
+"""The compiled local model: one call decodes a picture, or one half of every step of its wavefront.
+
+A step's places, from top to bottom, are divided into parts, a thread each. Rows see only themselves and rows above, so
+an upper part runs ahead while a lower one still works. Symbols come off one stack, in one order: parts take turns.
+"""
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from vlaezip.coding.ans import pop_kernel
+from vlaezip.coding.logistic import Ints, interval_kernel, mixture_kernel, quantile_kernel
+from vlaezip.packed import PLAIN, RECTIFIED, RESIDUAL, Packed, product
+from vlaezip.window import GAIN_OF, know, look_fixed, look_median, settle_kernel
+
+TURN, LEFT = 0, 8  # of the shared state: turns taken, words left (-1: the stack ran dry); a cache line apart
+SPINS = 1 << 13  # looks at the shared state before a thread goes to sleep: some 20 microseconds
+FOREVER = 1 << 60
+
+
+class Shape(NamedTuple):
+    """The net as kernels see it. groups, int64 [G, 3]: first channel, channels, channels seen before.
+
+    first: the channel that is coded first; order [C]: all channels in the order of coding.
+    """
+
+    layers: Packed  # stem, layers, heads, outs
+    depth: int
+    hidden: int
+    groups: NDArray[np.int64]
+    order: NDArray[np.int64]
+    relative: bool
+    grey: bool
+    warmth: int
+    fixed: int  # the size number of windows without a reference, or -1
+
+
+class Picture(NamedTuple):
+    """A canvas as kernels see it; see local_ar.Canvas and window.Reach."""
+
+    shown: NDArray[np.int16]
+    flat: NDArray[np.int16]
+    order: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+    spot: NDArray[np.int64]
+    edge: NDArray[np.int8]
+    extra: NDArray[np.int16]
+    base: NDArray[np.int16]
+    stretches: NDArray[np.int64]
+    ring: NDArray[np.int64]
+    row: int
+    left: int
+    right: int
+
+
+class Rows(NamedTuple):
+    """Buffers of one thread, for N places. Symbols of a group: M = N * channels."""
+
+    inputs: NDArray[np.int16]  # [N, I + E]
+    trunk: NDArray[np.int16]  # [N, hidden + C]: the trunk, and the contrast of earlier channels
+    other: NDArray[np.int16]  # the same, scratch
+    head: NDArray[np.int16]  # [N, head]
+    answers: NDArray[np.int32]  # [N, channels * 3 * K]
+    outputs: NDArray[np.int32]  # [M, 3, K], the same in one piece
+    weights: Ints  # [M, K]
+    means: Ints
+    scales: Ints
+    centre: Ints  # [M]
+    sizes: NDArray[np.int64]  # [M]
+    symbols: Ints  # [M]
+    base: Ints  # [N, C]
+    size: NDArray[np.int64]  # [N]
+    values: Ints  # [N, C]
+
+
+class Source(NamedTuple):
+    """Where symbols come from: lanes and words of a message, or, where there are targets, those: uint32 [symbols]."""
+
+    heads: NDArray[np.uint64]
+    words: NDArray[np.uint32]
+    targets: NDArray[np.uint32]
+    state: NDArray[np.int64]
+
+
+@numba.njit(cache=True, nogil=True)
+def begin(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
+    """All that places start..end need before their first symbol: windows, trunk and the first group's mixtures."""
+    n = end - start
+    where, base, size = picture.order[start:end], rows.base[:n], rows.size[:n]
+    spot, inputs = picture.spot[start:end], rows.inputs[:n]
+    if net.fixed >= 0:
+        base[:] = 0
+        size[:] = net.fixed
+        channels, gain = picture.shown.shape[1], GAIN_OF[net.fixed]
+        seen = look_fixed(picture.flat, channels, spot, picture.stretches, gain, inputs)
+    else:
+        seen = look_median(picture.shown, picture.flat, spot, picture.stretches, picture.ring, inputs, base, size)
+    for i in range(n):
+        for e in range(picture.extra.shape[1]):
+            inputs[i, seen + e] = picture.extra[where[i], e]
+        for c in range(base.shape[1]):
+            base[i, c] += picture.base[where[i], c]
+    trunk, other = rows.trunk, rows.other
+    if net.depth % 2:
+        trunk, other = other, trunk
+    product(net.layers, 0, RECTIFIED, rows.inputs, trunk, n)
+    for layer in range(net.depth):
+        product(net.layers, 1 + layer, RESIDUAL, trunk, other, n)
+        trunk, other = other, trunk
+    answer(net, rows, 0, n)
+
+
+@numba.njit(cache=True, nogil=True)
+def answer(net: Any, rows: Any, group: int, n: int) -> None:
+    """The mixtures of a group, for n places whose earlier channels are known."""
+    first, channels, seen = net.groups[group]
+    product(net.layers, 1 + net.depth + group, RECTIFIED, rows.trunk, rows.head, n)
+    product(net.layers, 1 + net.depth + len(net.groups) + group, PLAIN, rows.head, rows.answers, n)
+    k_count = rows.outputs.shape[2]
+    for i in range(n):
+        surprise = rows.values[i, net.order[0]] - rows.base[i, net.order[0]] if net.relative and seen else 0
+        for c in range(channels):
+            m = i * channels + c
+            rows.centre[m] = rows.base[i, first + c] + surprise
+            rows.sizes[m] = rows.size[i]
+            for part in range(3):
+                for k in range(k_count):
+                    rows.outputs[m, part, k] = rows.answers[i, (c * 3 + part) * k_count + k]
+    m = n * channels
+    mixture_kernel(rows.outputs[:m], rows.centre[:m], rows.sizes[:m], net.warmth, rows.weights, rows.means, rows.scales)
+
+
+@numba.njit(cache=True, nogil=True)
+def learn(net: Any, rows: Any, step: Any, group: int, n: int) -> None:
+    """Turn a group's symbols into values, and show them to the groups that follow."""
+    first, channels, seen = net.groups[group]
+    last = first + channels
+    for i in range(n):
+        for c in range(channels):
+            m = i * channels + c
+            rows.values[i, first + c] = rows.symbols[m] * step[m]
+        if net.grey:
+            rows.values[i, :] = rows.values[i, first]
+    known = rows.trunk[:, net.hidden + seen :]
+    know(rows.values[:n, first:last], rows.base[:n, first:last], rows.size, known)
+
+
+@numba.njit(cache=True, nogil=True)
+def draw(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
+    """Put values of places start..end where windows see them."""
+    n = end - start
+    for i in range(n):
+        for c in range(rows.values.shape[1]):
+            rows.base[i, c] = rows.values[i, c] - picture.base[picture.order[start + i], c]
+    settle_kernel(
+        picture.shown,
+        picture.spot[start:end],
+        picture.edge[start:end],
+        picture.row,
+        picture.left,
+        picture.right,
+        rows.base[:n],
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def take(source: Any, rows: Any, step: Any, low: Any, count: Any, before: int, first: int, n: int) -> None:
+    """Symbols first..first + n of a vector, which has `before` symbols before it in the picture."""
+    symbols = rows.symbols[:n]
+    if len(source.targets):
+        targets = source.targets[before + first : before + first + n]
+        quantile_kernel(
+            rows.weights, rows.means, rows.scales, step, low, count,
+            targets, symbols,
+        )  # fmt: skip
+        return
+    words = source.words[: source.state[LEFT]]
+    source.state[LEFT] = pop_kernel(
+        source.heads, words, first, rows.weights, rows.means, rows.scales, step, low, count,
+        symbols,
+    )  # fmt: skip
+
+
+def build_load(typing: Any, address: Any) -> Any:
+    """The turns taken, in step with all that other threads wrote before."""
+
+    def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        return b.load_atomic(b.inttoptr(arguments[0], ir.IntType(64).as_pointer()), "acquire", 8)
+
+    return types.int64(types.int64), build
+
+
+def build_store(typing: Any, address: Any, value: Any) -> Any:
+    """The twin of load: other threads that see the value see all that was written before."""
+
+    def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        address, value = arguments
+        b.store_atomic(value, b.inttoptr(address, ir.IntType(64).as_pointer()), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), build
+
+
+load: Any = intrinsic(build_load)
+store: Any = intrinsic(build_store)
+
+
+@numba.njit(cache=True, nogil=True)
+def decode_part(
+    net: Any, picture: Any, rows: Any, grids: Any, source: Any, cuts: Any, moved: Any, part: int, move: int, x: Any
+) -> int:
+    """Decode part number `part` of every step from a move on. -> the move to go on with when others are late.
+
+    grids: Grid of [G, M], the symbols of each group. cuts, int64 [steps, parts + 1]: the parts' places; moved, bool
+    [steps]: cuts were moved before this step.
+    x, int32 [B * H * W, C], is filled. A step has a move to begin, and one a group, in which the part takes its turn.
+    """
+    parts, groups = cuts.shape[1] - 1, len(net.groups)
+    turns = np.int64(source.state.ctypes.data) + 8 * TURN
+    width = 0
+    for group in range(groups):
+        width += net.groups[group, 1]
+    while move < len(cuts) * (groups + 1):
+        step, number = move // (groups + 1), move % (groups + 1)
+        start, end = cuts[step, part], cuts[step, part + 1]
+        needed = (step * groups + number - 1) * parts + part
+        if number == 0:
+            needed = step * groups * parts if moved[step] else 0
+        spins = 0
+        while load(turns) < needed:
+            spins += 1
+            if spins == SPINS:
+                return move
+        if source.state[LEFT] < 0:
+            break
+        if number == 0:
+            begin(net, picture, rows, start, end)
+        else:
+            group = number - 1
+            _, channels, seen = net.groups[group]
+            before = picture.bounds[step] * width + (picture.bounds[step + 1] - picture.bounds[step]) * seen
+            first, n = (start - picture.bounds[step]) * channels, end - start
+            take(source, rows, grids.step[group], grids.low[group], grids.count[group], before, first, n * channels)
+            if source.state[LEFT] < 0:
+                store(turns, FOREVER)
+                break
+            if number < groups:
+                store(turns, needed + 1)
+                learn(net, rows, grids.step[group], group, n)
+                answer(net, rows, number, n)
+            else:
+                learn(net, rows, grids.step[group], group, n)
+                for i in range(n):
+                    x[picture.order[start + i]] = rows.values[i]
+                draw(net, picture, rows, start, end)
+                store(turns, needed + 1)
+        move += 1
+    return FOREVER
+
+
+@numba.njit(cache=True, nogil=True)
+def encode_part(
+    net: Any, picture: Any, rows: Any, grids: Any, x: Any, vectors: Any, step_of: Any, first: int, stride: int,
+    chunk: int, starts: Any, freqs: Any,
+) -> None:  # fmt: skip
+    """The twin of decode_part: intervals of the symbols of x, of every stride-th chunk of places from the first on.
+
+    vectors: where each group of each step begins among the symbols; step_of, int32 [B * H * W]: the steps of places.
+    """
+    groups = len(net.groups)
+    start_of, freq_of = np.empty(len(rows.symbols), np.uint32), np.empty(len(rows.symbols), np.uint32)
+    for start in range(first * chunk, len(picture.order), stride * chunk):
+        end = min(start + chunk, len(picture.order))
+        n = end - start
+        begin(net, picture, rows, start, end)
+        for group in range(groups):
+            channel, channels, _ = net.groups[group]
+            step, low, count = grids.step[group], grids.low[group], grids.count[group]
+            for i in range(n):
+                for c in range(channels):
+                    m = i * channels + c
+                    rows.symbols[m] = x[picture.order[start + i], channel + c] // step[m]
+            symbols = rows.symbols[: n * channels]
+            interval_kernel(rows.weights, rows.means, rows.scales, step, low, count, symbols, start_of, freq_of)
+            for i in range(n):
+                t = step_of[start + i]
+                where = vectors[t * groups + group] + (start + i - picture.bounds[t]) * channels
+                for c in range(channels):
+                    starts[where + c] = start_of[i * channels + c]
+                    freqs[where + c] = freq_of[i * channels + c]
+            if group + 1 < groups:
+                learn(net, rows, step, group, n)
+                answer(net, rows, group + 1, n)

@@ -1,0 +1,193 @@
+"""A better z for a lossy file: rate-distortion optimised rounding while encoding. The format knows nothing of it.
+
+The nets of the codec run here as real functions, without their rounding, so that they have gradients. Each value of z
+may move by one symbol where that is worth it: the change of its own bits is exact, that of its neighbours' bits and of
+the error comes from gradients, and from a curvature a channel. What is found is measured by the codec's own integers,
+and kept only if it is better.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vlaezip import codec, local_ar
+from vlaezip.coding.logistic import Ints
+from vlaezip.coding.tables import LOGITS_PER_NAT, SCALES_PER_NAT
+from vlaezip.config import ACTIVATION_MAX, STREAM_MAX
+from vlaezip.exact import Affine, Conv3, spread
+from vlaezip.layout import MEANS_PER_UNIT, preview_parts
+from vlaezip.tiles import Tile
+from vlaezip.vlae import Block, Vlae
+from vlaezip.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF, pad
+
+FLOOR = 2.0**-22
+CAUTION = 1.5  # factor on the curvature: a move is made as if others like it were made too
+FREE = 0.25  # share of the values that may move in an iteration: moves side by side do not know of each other
+
+
+def cost(model: Vlae, pixels: NDArray[np.uint8], z: Ints, level: int, side: int) -> float:
+    """Bits a pixel + lambda * squared error of the preview, in the codec's integers. pixels [H, W, 3]."""
+    h, w, _ = pixels.shape
+    bits = local_ar.encode_intervals(model.prior, model.prior_scene((1, *z.shape[1:3]), level), z).bits
+    error, s = 0.0, model.config.stride
+    for tile, preview, _ in codec.previews(model, z, side, level):
+        x = pixels[tile.top * s : (tile.top + tile.height) * s, tile.left * s : (tile.left + tile.width) * s]
+        error += float(np.square(preview[0, : x.shape[0], : x.shape[1]] - x.astype(np.int32), dtype=np.int64).sum())
+    return float(bits / (h * w) + model.config.lambdas[level] * error / (3 * h * w))
+
+
+def refine(model: Vlae, pixels: NDArray[np.uint8], z: Ints, level: int, iterations: int, side: int) -> Ints:
+    """z [1, h, w, Z], better by `cost` or as it was, for a picture [H, W, 3]. side: of the tiles that bound memory."""
+    if iterations == 0 or not model.config.lambdas:
+        return z
+    found = z.copy()
+    for tile, around in codec.cuts(model, z.shape[1], z.shape[2], side):
+        part = descend(model, pixels, z, around, level, iterations)
+        found[:, tile.top :, tile.left :][:, : tile.height, : tile.width] = codec.inner(part, tile, around)
+    costs = [cost(model, pixels, candidate, level, side) for candidate in (z, found)]
+    return found if costs[1] < costs[0] else z
+
+
+@torch.enable_grad()
+def descend(model: Vlae, pixels: NDArray[np.uint8], z: Ints, place: Tile, level: int, iterations: int) -> Ints:
+    """z of a part of a picture, after some moves. The picture beyond the part is not seen."""
+    s, steps = model.config.stride, model.steps(level)
+    x = pixels[place.top * s : (place.top + place.height) * s, place.left * s : (place.left + place.width) * s]
+    target = torch.from_numpy(x[None].astype(np.float32)).to(model.device)
+    step, low = (torch.from_numpy(a).float() for a in (steps.step, steps.low))
+    part = z[:, place.top : place.top + place.height, place.left : place.left + place.width]
+    symbols = best = torch.from_numpy(np.ascontiguousarray(part)).float() / step
+    least, noise = float("inf"), torch.Generator().manual_seed(0)
+    bend = CAUTION * curvature(model, target, symbols * step, level, step, noise)
+    for _ in range(iterations):
+        now, slope, (down, up) = look(model, target, symbols * step, level, step)
+        if now < least:
+            best, least = symbols, now
+        down, up = down - slope + bend, up + slope + bend
+        free = torch.rand(symbols.shape, generator=noise) < FREE
+        rise = free & (up < 0) & (up < down) & (symbols < -low)
+        fall = free & (down < 0) & (down <= up) & (symbols > low)
+        symbols = symbols + rise.float() - fall.float()
+    return (best * step).to(torch.int32).numpy()
+
+
+def distortion(model: Vlae, target: Tensor, z: Tensor, level: int) -> Tensor:
+    """Squared error of the preview, in bits: lambda is per value of a pixel, and rates are per pixel."""
+    preview = render(model, z.to(model.device), level)[:, : target.shape[1], : target.shape[2]]
+    return (preview - target).square().sum().cpu() * (model.config.lambdas[level] / 3)
+
+
+def look(
+    model: Vlae, target: Tensor, z: Tensor, level: int, step: Tensor
+) -> tuple[float, Tensor, tuple[Tensor, Tensor]]:
+    """Bits of rate and distortion; their slope along a step of z, but for its own bits; the change of those, for a step
+    down and a step up.
+    """
+    z = z.clone().requires_grad_()
+    lower, here, upper = prior_bits(model, z, level, step)
+    total = here.sum() + distortion(model, target, z, level)
+    (slope,) = torch.autograd.grad(total, z)
+    return total.item(), slope * step, ((lower - here).detach(), (upper - here).detach())
+
+
+def curvature(model: Vlae, target: Tensor, z: Tensor, level: int, step: Tensor, noise: torch.Generator) -> Tensor:
+    """Half of the distortion's second derivative along a step, the mean of each channel [Z] (Hutchinson 1990)."""
+    sign = torch.randint(0, 2, z.shape, generator=noise) * 2.0 - 1
+    slopes = []
+    for d in (-0.5, 0.5):
+        at = (z + d * sign * step).requires_grad_()
+        slopes.append(torch.autograd.grad(distortion(model, target, at, level), at)[0] * step)
+    return 0.5 * ((slopes[1] - slopes[0]) * sign).mean((0, 1, 2)).clamp(min=0)
+
+
+def render(model: Vlae, z: Tensor, level: int) -> Tensor:
+    """Vlae.preview as a real function of z [B, h, w, Z]: [B, H, W, 3]."""
+    net, c = model.synthesis, model.config
+    if c.guided:
+        told = z.new_zeros(*z.shape[:3], c.levels)
+        told[..., level] = 1
+        z = torch.cat([z, told], 3)
+    deep = run_blocks(stream(conv3(net.stem, z)), net.first)
+    h = run_blocks(stream(spread(affine(net.turn, deep), 2)), net.second)
+    picture = spread(affine(net.out, h, 3 * c.unshuffle**2), c.unshuffle)
+    if net.direct is not None:
+        picture = (picture + spread(affine(net.direct, deep), c.stride)) / preview_parts(c)
+    return (picture + 128).clamp(0, 255)
+
+
+def prior_bits(model: Vlae, z: Tensor, level: int, step: Tensor) -> Tensor:
+    """-log2 of the prior's mass on the cells below, at and above z: [3, B, h, w, Z].
+
+    Gradients are those of what a value tells about others: its own bits know no slope.
+    """
+    net, c = model.prior, model.prior.config
+    size = FIXED_SIZE[c.reference]
+    gain = float(GAIN_OF[size]) * 2.0**-GAIN_BITS
+
+    def contrast(value: Tensor) -> Tensor:
+        return (value * gain).clamp(-CONTRAST_MAX, CONTRAST_MAX)
+
+    b, h, w, _ = z.shape
+    reach = c.window
+    shown = pad(z, reach, FILL[c.reference])
+    near = [
+        shown[:, reach.up + dy : reach.up + dy + h, reach.left + dx : reach.left + dx + w] for dy, dx in reach.offsets
+    ]
+    told = z.new_zeros(b * h * w, model.config.levels)
+    told[:, level] = 1
+    values = z.flatten(0, 2)
+    trunk = rectify(affine(net.stem, torch.cat([contrast(torch.cat(near, 3)).flatten(0, 2), told], 1)))
+    for layer in net.layers:
+        trunk = rectify(trunk + affine(layer, trunk))
+    unit, bits = 2.0 ** (size / 4 - 4), []
+    for number, channels, seen in local_ar.groups(c, False):
+        known = contrast(values[:, : len(seen)])
+        answer = affine(net.outs[number], rectify(affine(net.heads[number], torch.cat([trunk, known], 1))))
+        index = list(channels)
+        logits, means, scales = answer.view(len(values), len(index), 3, c.mixtures).unbind(2)
+        inverse = torch.exp(-(scales / SCALES_PER_NAT).clamp(-5, 7)) / unit
+        share = torch.softmax(logits / LOGITS_PER_NAT, 2)
+        offset = values.detach()[:, index, None] - means * (unit / MEANS_PER_UNIT)
+        edges = [torch.sigmoid((offset + d * step[index, None]) * inverse) for d in (-1.5, -0.5, 0.5, 1.5)]
+        masses = [((above - below) * share).sum(2) for below, above in pairwise(edges)]
+        bits.append(-torch.log2(torch.stack(masses) + FLOOR))
+    return torch.cat(bits, 2).view(3, *z.shape)
+
+
+def affine(layer: Affine, x: Tensor, rows: int | None = None) -> Tensor:
+    """layer(x), not rounded; its first rows only."""
+    bias, weight, scale = layer.bias[:rows], layer.weight[:, :rows], layer.scale[:rows]
+    flat = torch.addmm(bias, x.reshape(-1, x.shape[-1]), weight) * scale - half(scale)
+    return flat.view(*x.shape[:-1], -1)
+
+
+def conv3(layer: Affine | Conv3, x: Tensor) -> Tensor:
+    """layer(x), not rounded."""
+    assert isinstance(layer, Conv3)
+    weight = torch.stack(layer.taps).view(3, 3, *layer.taps[0].shape).permute(3, 2, 0, 1)
+    total = F.conv2d(x.permute(0, 3, 1, 2), weight, layer.bias, padding=1).permute(0, 2, 3, 1)
+    return total * layer.scale - half(layer.scale)
+
+
+def half(scale: Tensor) -> Tensor:
+    """What a layer's bias holds for its rounding: half a step wherever it divides."""
+    return 0.5 * (scale < 1)
+
+
+def run_blocks(x: Tensor, blocks: tuple[Block, ...]) -> Tensor:
+    """vlae.run_blocks, not rounded."""
+    for a, b in blocks:
+        x = stream(x + affine(b, rectify(conv3(a, rectify(x)))))
+    return x
+
+
+def rectify(x: Tensor) -> Tensor:
+    return x.clamp(0, ACTIVATION_MAX)
+
+
+def stream(x: Tensor) -> Tensor:
+    return x.clamp(-STREAM_MAX - 1, STREAM_MAX)

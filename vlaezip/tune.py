@@ -1,0 +1,278 @@
+"""The search for a tuning: gradient descent on the picture that is being coded (`--effort`).
+
+Floats choose here, and integers decide (tuned.py): another machine or number of threads may find another tuning, and
+every machine decodes it exactly. Work is counted in steps, never in seconds, so one machine repeats itself.
+
+The loss is what the file would cost: -log2 p(x|z) of random places, scaled to the whole picture, plus the changes'
+own bits. Changes are rounded in the forward pass and straight through in the backward one (Bengio et al. 2013).
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vlaezip import codec, local_ar, tuned
+from vlaezip.coding.logistic import Grid, Ints, Mixture
+from vlaezip.config import ACTIVATION_MAX
+from vlaezip.layout import UNIT, Layer
+from vlaezip.tuned import Part, Tuning
+from vlaezip.vlae import Vlae
+
+EFFORTS = 10
+PLACES = 1 << 19  # of the picture, at the most, that the search looks at
+BATCH = 1 << 11
+FIRST_WORK, LAST_WORK = 8e9, 6e11  # products forward, at efforts 1 and 9: a minute and a half of two cores
+MAX_PASSES = 40  # over a small picture
+RANK_PLACES = (1 << 16, 1 << 18)  # from which rank 1 and rank 2 pay
+LEAST_PLACES = 1 << 11  # a picture with fewer cannot pay for changes
+SEED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to search. rates: of learning, in steps of a change; exponents of steps: as in the file, a kind each."""
+
+    exponents: dict[str, int]
+    rates: dict[str, float]
+    amplitude: float = 3.0  # of the right factor at the start, in steps
+    straight: float = 0.3  # share of the search after which changes are rounded in the forward pass
+    least_mean: float = 0.02  # of |change|: a prior is never narrower
+
+
+RECIPE = Recipe(
+    exponents={"bias": 3, "gain": 6, "left": 6, "right": 0},
+    rates={"bias": 0.5, "gain": 0.3, "left": 0.3, "right": 0.3},
+)
+
+
+class Samples(NamedTuple):
+    """What the net sees of N places, and what is there. Weights do not change any of it. Channels are coded one by one.
+
+    inputs int16 [N, I]; known: a group, int16 [N, columns of the head beside the trunk]; symbols int16 [N, C] in coding
+    order; offsets int16 [N, C]: symbol less what its means are relative to; sizes uint8 [N].
+    """
+
+    inputs: Tensor
+    known: tuple[Tensor, ...]
+    symbols: Tensor
+    offsets: Tensor
+    sizes: Tensor
+
+    def at(self, index: Tensor) -> "Samples":
+        return Samples(self.inputs[index], tuple(k[index] for k in self.known), *(t[index] for t in self[2:]))
+
+
+def search(model: Vlae, blocks: Iterable[Ints], places: int, grey: bool, effort: int) -> bytes | None:
+    """The payload of TUNING for blocks of pixels, int32 [B, H, W, 3], `places` in all; None where nothing was found.
+
+    effort: 1..9. The caller measures whether it pays.
+    """
+    if places < LEAST_PLACES:
+        return None
+    layers = tuned.tunable(model, grey)
+    samples = look(model, blocks, grey, min(1.0, PLACES / places))
+    products = sum(layer.largest.numel() * len(layer.steps) for layer in layers)
+    work = FIRST_WORK * (LAST_WORK / FIRST_WORK) ** ((effort - 1) / (EFFORTS - 2))
+    steps = int(min(work / products, MAX_PASSES * len(samples.sizes)) / BATCH)
+    descent = Search(model, layers, samples, places, rank(places, effort))
+    descent.run(max(steps, 1))
+    tuning = descent.tuning()
+    return tuned.write(tuning, layers) if tuning.parts else None
+
+
+def rank(places: int, effort: int) -> int:
+    """Of the factors: what larger pictures can pay for, and longer searches find."""
+    return min(sum(places >= least for least in RANK_PLACES), (effort - 1) // 3)
+
+
+def look(model: Vlae, blocks: Iterable[Ints], grey: bool, share: float) -> Samples:
+    """What the pixel model sees of a random share of the blocks' places."""
+    random = np.random.default_rng(SEED)
+    parts = [part for x in blocks for part in look_at(model, x, grey, share, random)]
+    columns = list(zip(*parts, strict=True))
+    inputs, known, *rest = (columns[0], list(zip(*columns[1], strict=True)), *columns[2:])
+    join = torch.cat
+    return Samples(join(inputs), tuple(join(k) for k in known), *(join(r) for r in rest))
+
+
+def look_at(model: Vlae, x: Ints, grey: bool, share: float, random: np.random.Generator) -> Iterator[Samples]:
+    """Samples of a block, from chunks of its wavefront."""
+    net = model.pixel
+    scene = model.pixel_scene(codec.first_latent(model, x), x.shape[:3], grey)
+    canvas = local_ar.Canvas(net.config, scene, x)
+    flat = x.reshape(-1, x.shape[3])[canvas.order]
+    evaluator = local_ar.Evaluator(net, canvas, scene, min(local_ar.CHUNK, len(flat)))
+    order = [channels[0] for _, channels, _ in evaluator.groups]
+    for start in range(0, len(flat), local_ar.CHUNK):
+        end = min(start + local_ar.CHUNK, len(flat))
+        if random.random() >= share:
+            continue
+        there = flat[start:end]
+
+        def choose(number: int, mix: Mixture, grid: Grid, there: Ints = there) -> Ints:
+            return there[:, order[number]]
+
+        evaluator.values(start, end, choose)
+        rows = evaluator.rows(end - start)
+        offsets = (there - rows.base)[:, order]
+        offsets[:, 1:] -= offsets[:, :1]  # later channels are seen relative to the first one's surprise
+        yield Samples(
+            rows.inputs.tensor.to(torch.int16, copy=True),
+            tuple(seen[:, net.config.hidden :].to(torch.int16, copy=True) for seen in rows.seen),
+            torch.from_numpy(there[:, order].astype(np.int16)),
+            torch.from_numpy(offsets.astype(np.int16)),
+            torch.from_numpy(rows.size.astype(np.uint8)),
+        )
+
+
+class Linear(NamedTuple):
+    """The float twin of a layer in real units: weight [I, O], bias [O], units of the inputs [I]."""
+
+    weight: Tensor
+    bias: Tensor
+    units: Tensor
+
+
+def twin(model: Vlae, layer: Layer) -> Linear:
+    """Of a layer of the pixel model. Rounding down costs half a step, so that much is taken off the bias."""
+    weight, bias, shift = (torch.from_numpy(part) for part in tuned.integers(tuned.find(model.pixel, layer)))
+    scale = torch.ldexp(layer.steps, -shift)
+    return Linear(
+        (weight * scale[:, None] / layer.units).t().float().contiguous(),
+        (bias * scale - layer.steps / 2).float(),
+        layer.units.float(),
+    )
+
+
+class Search:
+    """Changes on their way: float tensors, in steps."""
+
+    def __init__(self, model: Vlae, layers: list[Layer], samples: Samples, places: int, rank: int) -> None:
+        self.config, self.samples, self.places, self.rank = model.config.pixel, samples, places, rank
+        self.layers = layers
+        self.twins = {layer.name: twin(model, layer) for layer in layers}
+        self.random = torch.Generator().manual_seed(SEED)
+        self.changes = {
+            (layer.name, kind): torch.zeros(shape, requires_grad=True)
+            for layer in layers
+            for kind, shape in tuned.shapes(layer, rank)
+        }
+        self.straight = False
+        if rank:
+            self.begin_factors()
+
+    def value(self, name: str, kind: str) -> Tensor:
+        """Real changes, as the file would hold them once `straight` is set."""
+        q = self.changes[name, kind]
+        if self.straight:
+            q = q + (q.round() - q).detach()
+        return q * 2.0 ** (tuned.STEP_LOG2[kind] + RECIPE.exponents[kind])
+
+    def layer(self, name: str, x: Tensor) -> Tensor:
+        """A tuned layer: x [N, I] in integers -> [N, O], real."""
+        t = self.twins[name]
+        x = x * t.units
+        y = (x @ t.weight) * (1 + self.value(name, "gain")) + (t.bias + self.value(name, "bias"))
+        if self.rank:
+            y = y + (x @ self.value(name, "right")) @ self.value(name, "left").t()
+        return y
+
+    def bits(self, s: Samples) -> Tensor:
+        """-log2 p(x|z) of places [N], all channels: the float twin of local_ar.Evaluator.values."""
+        most = ACTIVATION_MAX * UNIT
+
+        def rectified(name: str, x: Tensor) -> Tensor:
+            return self.layer(name, x).clamp(0, most)
+
+        h = rectified("pixel.stem", s.inputs.float())
+        for i in range(self.config.depth):
+            h = (h + self.layer(f"pixel.layers.{i}", h / UNIT)).clamp(0, most)
+        total = torch.zeros(len(h))
+        for i, known in enumerate(s.known):
+            head = rectified(f"pixel.heads.{i}", torch.cat([h / UNIT, known.float()], 1))
+            answer = self.layer(f"pixel.outs.{i}", head / UNIT).view(len(h), 3, -1)
+            total = total + mixture_bits(answer, s.offsets[:, i].float(), s.sizes, s.symbols[:, i])
+        return total
+
+    def begin_factors(self) -> None:
+        """Right factors begin along the steepest directions of the whole weights, left ones at zero."""
+        weights = {name: t.weight.requires_grad_(True) for name, t in self.twins.items()}
+        for _ in range(8):
+            self.bits(self.samples.at(self.draw())).sum().backward()  # type: ignore[no-untyped-call]
+        for name, weight in weights.items():
+            assert weight.grad is not None
+            directions = torch.linalg.svd(weight.grad, full_matrices=False)[0][:, : self.rank]
+            scaled = directions * (RECIPE.amplitude / directions.square().mean(0).sqrt())
+            right = self.changes[name, "right"]
+            with torch.no_grad():
+                right.copy_(torch.zeros_like(right))
+                right[:, : scaled.shape[1]] = scaled.clamp(-4 * RECIPE.amplitude, 4 * RECIPE.amplitude)
+            weight.requires_grad_(False)
+
+    def draw(self) -> Tensor:
+        return torch.randint(len(self.samples.sizes), (BATCH,), generator=self.random)
+
+    def run(self, steps: int) -> None:
+        """Descend by Adam (Kingma and Ba 2015), the rates falling as a cosine."""
+        groups = [{"params": [q], "lr": RECIPE.rates[kind]} for (_, kind), q in self.changes.items()]
+        optimiser = torch.optim.Adam(groups, betas=(0.9, 0.98))
+        rates = [group["lr"] for group in optimiser.param_groups]
+        for step in range(steps):
+            factor = min(1, (step + 1) / 20) * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 0.005
+            for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
+            self.straight = step >= RECIPE.straight * steps
+            pixels = self.bits(self.samples.at(self.draw())).mean()
+            loss = pixels + self.price() / self.places
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+
+    def price(self) -> Tensor:
+        """Bits of all changes, under two-sided geometric priors with the mean sizes that they have now."""
+        total = torch.zeros(())
+        for q in self.changes.values():
+            size = q.abs()
+            mean = size.detach().round().mean().clamp(min=RECIPE.least_mean)
+            ratio = (torch.sqrt(1 + mean * mean) - 1) / mean
+            total = total - size.numel() * torch.log2((1 - ratio) / (1 + ratio)) - size.sum() * torch.log2(ratio)
+        return total
+
+    def tuning(self) -> Tuning:
+        """What was found, rounded."""
+        most = tuned.CHANGE_MAX
+        parts = {
+            key: Part(q.detach().round().clamp(-most, most).long().numpy(), RECIPE.exponents[key[1]])
+            for key, q in self.changes.items()
+        }
+        for layer in self.layers:  # a factor without the other changes nothing
+            pair = [(layer.name, kind) for kind in ("left", "right")]
+            if any(key in parts and not parts[key].values.any() for key in pair):
+                for key in pair:
+                    parts.pop(key)
+        return Tuning(self.rank, {key: part for key, part in parts.items() if part.values.any()})
+
+
+FLOOR = 2.0**-22
+FAR = 1e9  # beyond any mean
+
+
+def mixture_bits(answer: Tensor, offset: Tensor, size: Tensor, x: Tensor) -> Tensor:
+    """-log2 of the mixture's mass on a symbol: the float twin of coding.logistic, for one channel.
+
+    answer [N, 3, K] in real units; x [N] the symbols, offset [N]: x less what means are relative to; size [N].
+    """
+    logits, mean, log_scale = answer.unbind(1)
+    unit = torch.exp2(size.float() / 4 - 4)[:, None]  # S / 16
+    inverse = torch.exp(-log_scale.clamp(-5, 7)) / unit
+    above = torch.where(x >= 255, FAR, offset + 0.5)[:, None]
+    below = torch.where(x <= 0, -FAR, offset - 0.5)[:, None]
+    mean = mean * unit
+    upper, lower = torch.sigmoid((above - mean) * inverse), torch.sigmoid((below - mean) * inverse)
+    mass = (torch.softmax(logits, -1) * (upper - lower)).sum(-1)
+    return -torch.log2(mass * (1 - 2.0**-14) + FLOOR)
