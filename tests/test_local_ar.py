@@ -183,6 +183,21 @@ def test_threads_do_not_matter(kind):
     assert results[0] == results[1]
 
 
+@pytest.mark.parametrize("steady", [1, 16])
+@pytest.mark.parametrize("kind", NETS)
+def test_parts_of_a_step_decode_what_one_thread_does(kind, steady, monkeypatch):
+    """Shares as small as this, in a batch: borders fall between rows and between pictures, some parts are empty."""
+    monkeypatch.setattr(local_ar, "SHARE", 1)
+    monkeypatch.setattr(local_ar, "STEADY", steady)
+    before = torch.get_num_threads()
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            law(*case(kind, (2, 24, 30), 1))
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("kind", NETS)
 def test_the_price_is_the_estimate(kind):
     net, scene, x = case(kind, (1, 20, 20), 1)

@@ -31,24 +31,20 @@ def pixel(reference: str, extra: int, hidden: int, depth: int, head: int, mixtur
     return LocalConfig(3, PIXEL_WINDOW, hidden, depth, head, mixtures, (1, 1, 1), reference, extra)
 
 
-PRESETS = {
-    "photo-lossless": Recipe(
+def lossless(hidden: int) -> Recipe:
+    return Recipe(
         VlaeConfig(
             unshuffle=8, width=48, blocks=1, latent=4, features=8, levels=1,
             prior=LocalConfig(4, LATENT_WINDOW, 64, 1, 32, 2, (4,), "zero", 1),
-            pixel=pixel("median", 8, 128, 2, 48, 5),
+            pixel=pixel("median", 8, hidden, 2, 48, 5),
         ),
         steps=40_000, crop=48, batch=8, rate=2e-3, rate_target=0.004, preview_weight=2e-5, lambdas=(),
-    ),
-    "photo-lossy-20": Recipe(
-        VlaeConfig(
-            unshuffle=4, width=96, blocks=2, latent=20, features=16, levels=5,
-            prior=LocalConfig(20, LATENT_WINDOW, 160, 2, 96, 2, (5, 5, 5, 5), "zero", 5),
-            pixel=pixel("preview", 16 + 27, 128, 2, 48, 4),
-        ),
-        steps=16_000, crop=128, batch=5, rate=1e-3, rate_target=0.0, preview_weight=1.0,
-        lambdas=(0.0010, 0.0025, 0.006, 0.015, 0.04),
-    ),
+    )  # fmt: skip
+
+
+PRESETS = {
+    "photo-lossless": lossless(hidden=160),
+    "photo-fast-lossless": lossless(hidden=128),
     "photo-lossy": Recipe(
         VlaeConfig(
             unshuffle=4, width=96, blocks=2, latent=48, features=16, levels=8,
