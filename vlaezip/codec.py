@@ -3,6 +3,7 @@
 x is int32 [B, H, W, 3] of one shape and any size; z covers it in whole strides, the edge replicated.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from vlaezip import local_ar
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.codecs import Codec, bits_back, latent_first
-from vlaezip.coding.logistic import Grid, Ints, Mixture, intervals, quantiles
+from vlaezip.coding.logistic import Ints, intervals
 from vlaezip.coding.tables import PRECISION, TEMPERATURE
 from vlaezip.errors import CorruptFile
 from vlaezip.tiles import Tile, split
@@ -158,12 +159,8 @@ def dream(
 
     Bits come from Philox (Salmon et al. 2011), in the order of the wavefront: the same everywhere.
     """
-    random = np.random.Philox(key=np.array(key, np.uint64))
-    span = np.uint64((1 << PRECISION) - 2 * TRIM)
-
-    def draw(mix: Mixture, grid: Grid) -> Ints:
-        bits = random.random_raw(len(grid.step)) >> np.uint64(32)
-        return quantiles(mix, grid, (TRIM + ((bits * span) >> np.uint64(32))).astype(np.uint32))
-
     scene = model.scene_of(preview, features, shape, grey, int(TEMPERATURE[temperature]))
-    return local_ar.decode(model.pixel, scene, draw)
+    bits = np.random.Philox(key=np.array(key, np.uint64)).random_raw(math.prod(shape) * (1 if grey else 3))
+    span = np.uint64((1 << PRECISION) - 2 * TRIM)
+    targets = TRIM + (((bits >> np.uint64(32)) * span) >> np.uint64(32))
+    return local_ar.sample(model.pixel, scene, targets.astype(np.uint32))

@@ -26,6 +26,7 @@ from vlaezip.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF, p
 
 FLOOR = 2.0**-22
 CAUTION = 1.5  # factor on the curvature: a move is made as if others like it were made too
+SIDE = 512  # of tiles, in pixels: gradients take a kilobyte a pixel
 FREE = 0.25  # share of the values that may move in an iteration: moves side by side do not know of each other
 
 
@@ -45,7 +46,7 @@ def refine(model: Vlae, pixels: NDArray[np.uint8], z: Ints, level: int, iteratio
     if iterations == 0 or not model.config.lambdas:
         return z
     found = z.copy()
-    for tile, around in codec.cuts(model, z.shape[1], z.shape[2], side):
+    for tile, around in codec.cuts(model, z.shape[1], z.shape[2], min(side, SIDE)):
         part = descend(model, pixels, z, around, level, iterations)
         found[:, tile.top :, tile.left :][:, : tile.height, : tile.width] = codec.inner(part, tile, around)
     costs = [cost(model, pixels, candidate, level, side) for candidate in (z, found)]
