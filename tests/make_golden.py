@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests import pictures
 from vlaezip import __version__, api
+from vlaezip.container import read
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -21,13 +22,22 @@ def add(name: str, data: bytes) -> None:
         api.decompress(data, preview=True).save(path.with_suffix(".preview.png"))
 
 
+def tuned() -> bytes:
+    """A file with a tuning: of a picture large enough to pay for one."""
+    data = api.compress(pictures.photo(256, 384), lossless=True, effort=1)
+    assert read(data).tuning is not None
+    return data
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     photo = pictures.photo(52, 70)
     add("lossless", api.compress(photo, lossless=True))
     add("lossless-grey", api.compress(pictures.photo(52, 70, "L"), lossless=True))
+    add("lossless-fast", api.compress(photo, lossless=True, model="photo-fast"))
+    add("lossless-tuned", tuned())
     add("lossless-alpha", api.compress(pictures.photo(52, 70, "RGBA"), lossless=True))
-    for quality in (1, 3, 5):
+    for quality in (1, 4, 8):
         add(f"lossy-{quality}", api.compress(photo, quality=quality, seed=quality))
     add("lossy-grey", api.compress(pictures.photo(52, 70, "LA"), seed=9, temperature=1.0))
     add("stored", api.compress(pictures.photo(52, 70, "P"), lossless=True))

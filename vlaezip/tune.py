@@ -26,7 +26,7 @@ from vlaezip.vlae import Vlae
 EFFORTS = 10
 PLACES = 1 << 19  # of the picture, at the most, that the search looks at
 BATCH = 1 << 11
-FIRST_WORK, LAST_WORK = 8e9, 3e11  # products forward, at efforts 1 and 9: under a minute of two cores
+FIRST_WORK, LAST_WORK = 8e9, 1.5e11  # products forward, at efforts 1 and 9
 MAX_PASSES = 40  # over a small picture
 RANK_PLACES = (1 << 16, 1 << 18)  # from which rank 1 and rank 2 pay
 LEAST_PLACES = 1 << 11  # a picture with fewer cannot pay for changes
