@@ -19,7 +19,7 @@ from vlaezip.packed import PLAIN, RECTIFIED, RESIDUAL, Packed, product
 from vlaezip.window import GAIN_OF, know, look_fixed, look_median, settle_kernel
 
 TURN, LEFT = 0, 8  # of the shared state: turns taken, words left (-1: the stack ran dry); a cache line apart
-SPINS = 1 << 16  # looks at the shared state before a thread goes to sleep: some 150 microseconds
+SPINS = 1 << 18  # looks at the shared state before a thread goes to sleep: half a millisecond
 FOREVER = 1 << 60
 
 

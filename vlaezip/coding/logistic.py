@@ -22,6 +22,7 @@ from vlaezip.coding.tables import (
     SIGMOID,
     SIGMOID_BITS,
     SIGMOID_HALF,
+    SIGMOID_STEPS,
     SIZE_BITS,
     SIZE_OF,
     WEIGHT,
@@ -35,7 +36,10 @@ MEAN_BITS = 6  # a net's mean is in 1/64 of S / 16
 LOG_LOW, LOG_HIGH = -5 * SCALES_PER_NAT, 7 * SCALES_PER_NAT  # of a net's log-scales
 ACC_BITS = WEIGHT_BITS + SIGMOID_BITS
 LOGIT_CUT = len(WEIGHT)
-STRAIGHT = 4  # looks of a search along straight lines, before it halves
+SIGMOID_ONE = 1 << SIGMOID_BITS
+TANGENTS = 6  # looks of a search along tangents, before it halves
+SLOPE_UNIT = 2.0 ** (4 - INVERSE_BITS - SIGMOID_BITS + PRECISION - ACC_BITS) / SIGMOID_STEPS
+LEAST_SLOPE = 1024.0  # symbols are taken to be worth at least that: no leap from where all is flat
 
 
 class Mixture(NamedTuple):
@@ -116,6 +120,21 @@ def cumulative(weights: Any, means: Any, scales: Any, i: Any, step: Any, low: An
 
 
 @numba.njit(cache=True, nogil=True)
+def tangent(weights: Any, means: Any, scales: Any, i: Any, step: Any, low: Any, count: Any, k: Any) -> tuple[Any, Any]:
+    """The twin of cumulative() between the ends; and about the mass of one symbol there, which guides a search."""
+    edge = 8 * np.int64(step) * (2 * np.int64(k) - 1)
+    acc, steepness = np.int64(0), 0.0
+    for c in range(weights.shape[1]):
+        inverse = INVERSE[np.uint64(scales[i, c])]
+        t = ((edge - means[i, c]) * inverse) >> INVERSE_BITS
+        t = min(max(t, -SIGMOID_HALF), SIGMOID_HALF - 1)
+        below = SIGMOID[np.uint64(t + SIGMOID_HALF)]
+        acc += weights[i, c] * below
+        steepness += np.float64(weights[i, c] * below) * np.float64((SIGMOID_ONE - below) * inverse)
+    return ((acc * (TOTAL - count)) >> ACC_BITS) + (k - low), steepness * (step * SLOPE_UNIT)
+
+
+@numba.njit(cache=True, nogil=True)
 def interval_kernel(
     weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, symbols: Any, starts: Any, freqs: Any
 ) -> None:
@@ -140,47 +159,26 @@ def search(
     """The symbol of mixture i whose interval holds target, with the interval's start and end."""
     first, last = np.int64(low), np.int64(low) + count
     start, end = np.int64(0), np.int64(TOTAL)
-    # Begin near the heaviest mean and widen; then go where a straight line would meet the target, or halve.
+    # Begin near the heaviest mean, go along the tangent (Newton), and halve if that takes long.
     best = 0
     for c in range(1, weights.shape[1]):
         if weights[i, c] > weights[i, best]:
             best = c
     unit = 16 * np.int64(step)
-    guess = min(max((means[i, best] + unit // 2) // unit, first), last - 1)
-    width = max((np.int64(24 << INVERSE_BITS) // INVERSE[np.uint64(scales[i, best])]) * 16 // unit, 1)
-    value = cumulative(weights, means, scales, i, step, low, count, guess)
-    if value <= target:
-        first, start = guess, value
-        probe = guess + width
-        while probe < last:
-            value = cumulative(weights, means, scales, i, step, low, count, probe)
-            if value > target:
-                last, end = probe, value
-                break
-            first, start = probe, value
-            width *= 2
-            probe += width
-    else:
-        last, end = guess, value
-        probe = guess - width
-        while probe > first:
-            value = cumulative(weights, means, scales, i, step, low, count, probe)
-            if value <= target:
-                first, start = probe, value
-                break
-            last, end = probe, value
-            width *= 2
-            probe -= width
+    probe = min(max((means[i, best] + unit // 2) // unit, first + 1), last - 1)
     looks = 0
     while last - first > 1:
-        probe = first + (target - start) * (last - first) // (end - start) if looks < STRAIGHT else (first + last) >> 1
-        probe = min(max(probe, first + 1), last - 1)
-        value = cumulative(weights, means, scales, i, step, low, count, probe)
+        value, steepness = tangent(weights, means, scales, i, step, low, count, probe)
         if value <= target:
             first, start = probe, value
         else:
             last, end = probe, value
         looks += 1
+        if looks < TANGENTS:
+            probe += np.int64(np.floor((target - value) / max(steepness, LEAST_SLOPE)))
+        else:
+            probe = (first + last) >> 1
+        probe = min(max(probe, first + 1), last - 1)
     return first, start, end
 
 
