@@ -63,6 +63,14 @@ def test_efforts_reach_the_search(folder):
     assert call("compress", "noise.png", "--lossless", "--effort", "10", "-f").exit_code == 2
 
 
+def test_the_model_can_be_chosen(folder):
+    assert call("compress", "noise.png", "--lossless", "--model", "photo-fast").exit_code == 0
+    assert call("decompress", "noise.vlz", "-o", "back.png").exit_code == 0
+    assert pixels("back.png") == pixels("noise.png")
+    assert "lacks a set lossy" in call("compress", "noise.png", "--model", "photo-fast", "-f").output
+    assert "not installed" in call("compress", "noise.png", "--model", "photos", "-f").output
+
+
 def test_palettes_come_back_as_palettes(folder):
     assert call("compress", "palette.png").exit_code == 0
     assert call("decompress", "palette.vlz", "-o", "back.png").exit_code == 0

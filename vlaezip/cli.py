@@ -63,7 +63,7 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
 @commands.command()
 @click.argument("files", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--lossless", is_flag=True, help="Keep every pixel.")
-@click.option("-q", "--quality", type=int, help="1 is smallest, 5 is best.  [default: 3]")
+@click.option("-q", "--quality", type=int, help="1 is smallest, 8 is best.  [default: 6]")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of the texture that is dreamed.")
 @click.option("--temperature", type=float, help="How lively that texture is.")
 @click.option("--strip", is_flag=True, help="Leave ICC profile, EXIF and XMP out.")
@@ -71,8 +71,9 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
     "--effort",
     type=click.IntRange(0, 9),
     default=0,
-    help="Fit the model to the picture first: a minute or two at 9, decoding takes no longer.  [default: 0]",
+    help="Fit the model to the picture first: about a minute at 9, decoding takes no longer.  [default: 0]",
 )
+@click.option("--model", default="photo", help="photo; or photo-fast, a smaller one for lossless files.")
 @shared
 def compress(files: tuple[str, ...], out: str | None, recursive: bool, force: bool, **options: Any) -> None:
     """Compress pictures to .vlz files; - is stdin."""
