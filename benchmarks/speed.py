@@ -23,7 +23,10 @@ from benchmarks.report import Table
 THREADS = (1, 2)
 STARTS = 7
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(report.ROOT)}
-JOBS = ("lossless encode", "lossless decode", "lossless preview", "lossy encode", "lossy dream", "lossy preview")
+JOBS = (
+    "lossless encode", "lossless decode", "lossless preview", "photo-fast encode", "photo-fast decode",
+    "lossy encode", "lossy dream", "lossy preview",
+)  # fmt: skip
 
 Seconds = dict[str, dict[str, float]]  # of each picture and job
 
@@ -45,7 +48,9 @@ def jobs(options: argparse.Namespace) -> Seconds:
         lossy, fourth = pictures.timed(vlaezip.compress, image)
         fifth = pictures.timed(vlaezip.decompress, lossy)[1]
         sixth = pictures.timed(vlaezip.decompress, lossy, preview=True)[1]
-        return dict(zip(JOBS, (first, second, third, fourth, fifth, sixth), strict=True))
+        fast, seventh = pictures.timed(vlaezip.compress, image, lossless=True, model="photo-fast")
+        eighth = pictures.timed(vlaezip.decompress, fast)[1]
+        return dict(zip(JOBS, (first, second, third, seventh, eighth, fourth, fifth, sixth), strict=True))
 
     pictures.use_threads(options.child)
     found = pictures.load(options.data, options.limit)
