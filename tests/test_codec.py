@@ -172,3 +172,25 @@ def test_grey_dreams_are_grey():
     _, picture = dream(shipped("lossy"), grey=True)
     assert (picture == picture[..., :1]).all()
     assert picture.std() > 1
+
+
+def spread_out(x, reach):
+    """Sums over squares, the edge replicated, one place after another."""
+    h, w, _ = x.shape
+    rows, columns = (np.clip(np.arange(n)[:, None] + np.arange(-reach, reach + 1), 0, n - 1) for n in (h, w))
+    return np.array([[x[rows[i]][:, columns[j]].sum((0, 1)) for j in range(w)] for i in range(h)])
+
+
+@pytest.mark.parametrize("reach", [1, 2, 3])
+def test_anchored_dreams_leave_what_is_wide_to_the_preview(reach):
+    preview, dreamt = noise((1, 9, 12)), noise((1, 9, 12), seed=1)
+    residual, area = (dreamt - preview)[0], (2 * reach + 1) ** 2
+    wide = (spread_out(spread_out(residual, reach), reach) + area**2 // 2) // area**2
+    expected = np.clip(preview[0] + residual - wide, 0, 255)
+    assert (codec.anchored(dreamt, preview, reach)[0] == expected).all()
+
+
+def test_an_anchor_takes_off_what_is_even_and_none_takes_off_nothing():
+    preview = noise((1, 20, 30)) // 2 + 40
+    assert (codec.anchored(preview + 25, preview, 2) == preview).all()
+    assert (codec.anchored(preview + 25, preview, 0) == preview + 25).all()

@@ -37,6 +37,7 @@ TINY = {
         steps=50, crop=48, batch=2, rate=2e-2, rate_target=0.0, preview_weight=1.0, lambdas=(0.01, 0.1),
     ),
 }  # fmt: skip
+TINY["tiny-dream"] = replace(TINY["tiny-lossy"], dream=True)
 every_kind = pytest.mark.parametrize("preset", TINY)
 
 
@@ -120,7 +121,7 @@ def exported(finished, tmp_path_factory):
 def test_an_export_loads(preset, exported):
     which = preset.removeprefix("tiny-")
     model = weights.load(exported.path, which, "cpu")
-    assert (exported.name, set(exported.sets)) == ("tiny", {"lossless", "lossy"})
+    assert (exported.name, set(exported.sets)) == ("tiny", {p.removeprefix("tiny-") for p in TINY})
     assert model.config == TINY[preset].config
     assert model.rounding.shape == (model.config.levels, 2)
 
@@ -144,6 +145,18 @@ def test_blocks_are_exported_in_8_bits():
     tensors = export.integers(nets.Vlae(TINY["tiny-lossy"].config), "net")
     weights_of = {k: v for k, v in tensors.items() if k.endswith(".weight")}
     assert {k for k, v in weights_of.items() if v.dtype == np.int8} == {k for k in weights_of if ".a." in k}
+
+
+def test_learning_to_dream_leaves_z_and_the_preview_as_they_are(pictures, tmp_path):
+    trainer = loop.Trainer("tiny-dream", pictures, tmp_path, "cpu")
+    x = torch.from_numpy(data.load(sorted(pictures.glob("*.png"))[0])[None, :48, :48].copy()).float()
+    level = torch.tensor([1])
+    before = nets.lossy(trainer.net, x, level, settled=True)
+    list(trainer.run(5))
+    after = nets.lossy(trainer.net, x, level, settled=True)
+    assert torch.equal(before.rate, after.rate)
+    assert torch.equal(before.preview, after.preview)
+    assert not torch.equal(before.features, after.features)
 
 
 def test_seams_are_steps_between_places_where_it_is_flat():

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from vlaezip import local_ar
@@ -163,4 +165,24 @@ def dream(
     bits = np.random.Philox(key=np.array(key, np.uint64)).random_raw(math.prod(shape) * (1 if grey else 3))
     span = np.uint64((1 << PRECISION) - 2 * TRIM)
     targets = TRIM + (((bits >> np.uint64(32)) * span) >> np.uint64(32))
-    return local_ar.sample(model.pixel, scene, targets.astype(np.uint32))
+    drawn = local_ar.sample(model.pixel, scene, targets.astype(np.uint32))
+    return anchored(drawn, preview[:, : shape[1], : shape[2]], model.config.anchor)
+
+
+def anchored(dream: Ints, preview: Ints, reach: int) -> Ints:
+    """The preview, and the dream's residual less its mean over boxes of side 2 * reach + 1, taken twice.
+
+    A window of a few rows cannot know what the preview knows of wide shapes, and errors of a step add up to clouds.
+    int32 [B, H, W, 3] in 0..255; reach 0 changes nothing.
+    """
+    if not reach:
+        return dream
+    residual = dream - preview
+    side, edge = 2 * reach + 1, (reach,) * 4
+    wide = torch.from_numpy(residual).permute(0, 3, 1, 2).float()
+    for _ in range(2):  # sums below 2**24 are exact
+        wide = F.avg_pool2d(F.pad(wide, edge, mode="replicate"), side, 1, divisor_override=1)
+    sums = wide.permute(0, 2, 3, 1).to(torch.int32).numpy()
+    narrow: Ints = residual - (sums + side**4 // 2) // side**4
+    result: Ints = np.clip(preview + narrow, 0, 255)
+    return result

@@ -72,6 +72,7 @@ class VlaeConfig:
     direct: straight paths between pixels and the coarse streams, past the finer ones.
     guided: the synthesis is told the level.
     lambdas: weight of the preview's squared error against bits a pixel, a level: what encoders minimise (refine.py).
+    anchor: reach of the boxes whose means a dream leaves to the preview (codec.anchored); 0: it leaves nothing.
     """
 
     unshuffle: int
@@ -86,6 +87,7 @@ class VlaeConfig:
     direct: bool = False
     guided: bool = False
     lambdas: tuple[float, ...] = ()
+    anchor: int = 0
 
     @property
     def stride(self) -> int:

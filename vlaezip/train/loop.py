@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vlaezip.train.data import Crops, find, load
-from vlaezip.train.nets import Terms, Vlae, lossless_terms, lossy, residual_bits, seams
+from vlaezip.train.nets import Terms, Vlae, lossless_terms, lossy, residual_bits, seams, settled_latent
 from vlaezip.train.presets import PRESETS, Recipe
 from vlaezip.window import pad
 
@@ -20,7 +20,7 @@ LOG_EVERY, SAVE_EVERY, BITS_EVERY = 100, 500, 50
 AVERAGE = 0.999
 CLIP = 0.5
 HALF_UNTIL = 0.95  # part of the run in bfloat16; the rest sharpens in float32
-PIXEL_CROP = 48  # side of the part of a lossy crop on which p(x|z) is trained
+PIXEL_CROP = 64  # side of the part of a lossy crop on which p(x|z) is trained
 PIXELS_EVERY = 4  # steps of which one trains p(x|z) of a lossy net
 SEAMS = 1.0  # weight of the seams between places of z against the squared error
 SETTLE_FROM = 0.85  # part of a lossy run after which z stays as it is (nets.lossy)
@@ -40,14 +40,14 @@ def soft_free_bits(gamma: float, kl: float, target: float) -> float:
 
 
 def disturbance(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
-    """Noise for the windows of p(x|z): an offset and grain of random strength, on a third of the pictures.
+    """Noise for the windows of p(x|z): an offset and grain of random strength, on a quarter of the pictures.
 
     As little as keeps dreams from straying: a net that learns to distrust its window makes texture too smooth.
     """
     b = shape[0]
-    on = rng.random((b, 1, 1, 1)) < 0.35
-    grain = rng.normal(size=shape) * rng.uniform(0, 4, (b, 1, 1, 1))
-    offset = rng.normal(size=(b, 1, 1, 3)) * rng.uniform(0, 8, (b, 1, 1, 1))
+    on = rng.random((b, 1, 1, 1)) < 0.25
+    grain = rng.normal(size=shape) * rng.uniform(0, 3, (b, 1, 1, 1))
+    offset = rng.normal(size=(b, 1, 1, 3)) * rng.uniform(0, 6, (b, 1, 1, 1))
     return torch.from_numpy((grain + offset) * on).float()
 
 
@@ -60,7 +60,8 @@ class Trainer:
         self.recipe, self.folder, self.device = PRESETS[preset], folder, device
         torch.manual_seed(seed)
         train, held = find(data)
-        self.crops = Crops(train, self.recipe.crop, self.recipe.config.pixel.window, seed, not self.recipe.lambdas)
+        augmented = self.recipe.dream or not self.recipe.lambdas
+        self.crops = Crops(train, self.recipe.crop, self.recipe.config.pixel.window, seed, augmented)
         self.held = [load(p)[:256, :256] for p in held[::4]]
         self.rng = np.random.default_rng(seed)
         self.net = Vlae(self.recipe.config).to(device)
@@ -68,6 +69,10 @@ class Trainer:
         if start is not None:
             self.net.load_state_dict(load_file(start))
         self.average.load_state_dict(self.net.state_dict())
+        if self.recipe.dream:
+            self.net.requires_grad_(False)
+            self.net.pixel.requires_grad_(True)
+            self.net.synthesis.out.requires_grad_(True)  # its features learn; p(x|z) has no gradient of the preview
         self.optimiser = torch.optim.Adam(self.net.parameters(), betas=(0.9, 0.99))
         self.step, self.gamma, self.seconds = 0, 1.0, 0.0
         folder.mkdir(parents=True, exist_ok=True)
@@ -103,6 +108,8 @@ class Trainer:
         recipe = self.recipe
         x, padded = (t.to(self.device) for t in self.crops.draw(recipe.batch))
         with torch.autocast(self.device, torch.bfloat16, enabled=self.half):
+            if recipe.dream:
+                return self.dream_terms(x)
             if recipe.lambdas:
                 return self.lossy_terms(x)
             terms = lossless_terms(self.net, x, padded)
@@ -119,11 +126,23 @@ class Trainer:
         loss = 0.05 * ((made.rate + weight * error) / weight.sqrt()).mean()
         pixels = torch.tensor(math.nan)
         if self.step % PIXELS_EVERY == 0:
-            start = int(self.rng.integers(0, recipe.crop - PIXEL_CROP + 1))
-            noise = disturbance((len(x), PIXEL_CROP, PIXEL_CROP, 3), self.rng).to(self.device)
-            pixels = residual_bits(self.net, x, made, slice(start, start + PIXEL_CROP), noise).mean()
+            pixels = self.residual_terms(x, made.preview, made.features)
             loss = loss + 0.1 * pixels
         return Terms(pixels, made.rate.mean() / 3, made.mse), loss
+
+    def dream_terms(self, x: Tensor) -> tuple[Terms, Tensor]:
+        """terms() of p(x|z) and its features alone, every picture at a level of its own."""
+        level = torch.from_numpy(self.rng.permutation(len(x)) % len(self.recipe.lambdas)).to(self.device)
+        preview, features = self.net.synthesis(settled_latent(self.net, x, level), level)
+        pixels = self.residual_terms(x, preview, features)
+        return Terms(pixels, torch.zeros(()), (x.permute(0, 3, 1, 2) - preview).square().mean((1, 2, 3))), pixels
+
+    def residual_terms(self, x: Tensor, preview: Tensor, features: Tensor) -> Tensor:
+        """-log2 p(x|z), bits per channel value of a disturbed part of the crops."""
+        side = min(PIXEL_CROP, self.recipe.crop)
+        start = int(self.rng.integers(0, self.recipe.crop - side + 1))
+        noise = disturbance((len(x), side, side, 3), self.rng).to(self.device)
+        return residual_bits(self.net, x, preview, features, slice(start, start + side), noise).mean()
 
     def run(self, minutes: float, checks: int = 2000) -> Iterator[dict[str, float | str]]:
         """Train until the schedule or the time ends; yields a row of the log now and then."""
@@ -167,14 +186,22 @@ class Trainer:
 
     @torch.no_grad()
     def held_out(self) -> float:
-        """On held-out pictures: bits per channel value, -log2 p(x|z) + KL; if lossy, what a run minimises, z alone."""
+        """On held-out pictures: bits per channel value, -log2 p(x|z) + KL; of z alone what a lossy run minimises, of a
+        dream p(x|z) alone.
+        """
         total = []
         side = 2 * self.recipe.config.stride
         for picture in self.held:
             h, w = (n // side * side for n in picture.shape[:2])
             x = torch.from_numpy(picture[:h, :w].copy())[None].float().to(self.device)
-            for level, weight in enumerate(self.recipe.lambdas):
-                made = lossy(self.average, x, torch.tensor([level], device=self.device), settled=True)
+            for number, weight in enumerate(self.recipe.lambdas):
+                level = torch.tensor([number], device=self.device)
+                if self.recipe.dream:
+                    preview, features = self.average.synthesis(settled_latent(self.average, x, level), level)
+                    bits = residual_bits(self.average, x, preview, features, slice(None), torch.zeros_like(x))
+                    total.append(bits.mean().item())
+                    continue
+                made = lossy(self.average, x, level, settled=True)
                 total.append((made.rate + weight * made.mse).item() / math.sqrt(weight))
             if not self.recipe.lambdas:
                 terms = lossless_terms(self.average, x, pad(x, self.recipe.config.pixel.window, 128))

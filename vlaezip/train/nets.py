@@ -311,13 +311,22 @@ def seams(x: Tensor, preview: Tensor, side: int) -> Tensor:
     return columns.mean((1, 2, 3)) + rows.mean((1, 2, 3))
 
 
-def residual_bits(net: Vlae, x: Tensor, shown: Lossy, crop: slice, noise: Tensor) -> Tensor:
-    """-log2 p(x|z) on a crop of each picture. noise [B, h, w, 3] disturbs what the windows see, so that the net
-    learns to pull a strayed sample back.
+@torch.no_grad()
+def settled_latent(net: Vlae, x: Tensor, level: Tensor) -> Tensor:
+    """The rounded z that files hold. x [B, H, W, 3]; level [B]."""
+    mean, _ = net.analysis(x.permute(0, 3, 1, 2))
+    step = net.log_step.exp()[level][:, :, None, None]
+    return step * (mean.clamp(-LATENT_MAX / FINE, LATENT_MAX / FINE) / step).round()
+
+
+def residual_bits(net: Vlae, x: Tensor, preview: Tensor, features: Tensor, crop: slice, noise: Tensor) -> Tensor:
+    """-log2 p(x|z) on a crop of each picture. preview [B, 3, H, W], features [B, F, H, W].
+
+    noise [B, h, w, 3] disturbs what the windows see, so that the net learns to pull a strayed sample back.
     """
-    preview = shown.preview.detach().permute(0, 2, 3, 1).round().clamp(0, 255)
+    preview = preview.detach().permute(0, 2, 3, 1).round().clamp(0, 255)
     near = preview_neighbourhood(preview)[:, crop, crop]
-    extra = torch.cat([shown.features.permute(0, 2, 3, 1)[:, crop, crop], near], 3).flatten(0, 2)
+    extra = torch.cat([features.permute(0, 2, 3, 1)[:, crop, crop], near], 3).flatten(0, 2)
     xc, pc = x[:, crop, crop], preview[:, crop, crop]
     padded = pad((xc - pc + noise).round().clamp(-255, 255), net.config.pixel.window, FILL["preview"])
     return net.pixel_bits(xc, padded, pc, extra)

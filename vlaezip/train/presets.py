@@ -1,6 +1,6 @@
 """What each shipped set of weights looks like, and how it is trained."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vlaezip.config import LocalConfig, VlaeConfig, Window
 
@@ -14,7 +14,7 @@ class Recipe:
     """steps: optimiser steps to a learning rate of zero. crop: side of a training crop; batch: crops a step.
 
     rate_target: bits per channel value that soft free bits keep in z (lossless). lambdas: weight of the preview's
-    squared error against bits per pixel, one a level (lossy).
+    squared error against bits per pixel, one a level (lossy). dream: train p(x|z) and the features alone (lossy).
     """
 
     config: VlaeConfig
@@ -25,6 +25,7 @@ class Recipe:
     rate_target: float
     preview_weight: float
     lambdas: tuple[float, ...]
+    dream: bool = False
 
 
 def pixel(reference: str, extra: int, hidden: int, depth: int, head: int, mixtures: int) -> LocalConfig:
@@ -42,17 +43,19 @@ def lossless(hidden: int) -> Recipe:
     )  # fmt: skip
 
 
+LOSSY = Recipe(
+    VlaeConfig(
+        unshuffle=4, width=96, blocks=2, latent=48, features=16, levels=8,
+        prior=LocalConfig(48, LATENT_WINDOW, 160, 2, 96, 2, (5, 5, 5, 5, 7, 7, 7, 7), "zero", 8),
+        pixel=pixel("preview", 16 + 27, 128, 2, 48, 4), coarse=128, direct=True, guided=True,
+        lambdas=LAMBDAS,
+    ),
+    steps=12_000, crop=128, batch=4, rate=7e-4, rate_target=0.0, preview_weight=1.0,
+    lambdas=LAMBDAS,
+)  # fmt: skip
 PRESETS = {
     "photo-lossless": lossless(hidden=160),
     "photo-fast-lossless": lossless(hidden=128),
-    "photo-lossy": Recipe(
-        VlaeConfig(
-            unshuffle=4, width=96, blocks=2, latent=48, features=16, levels=8,
-            prior=LocalConfig(48, LATENT_WINDOW, 160, 2, 96, 2, (5, 5, 5, 5, 7, 7, 7, 7), "zero", 8),
-            pixel=pixel("preview", 16 + 27, 128, 2, 48, 4), coarse=128, direct=True, guided=True,
-            lambdas=LAMBDAS,
-        ),
-        steps=12_000, crop=128, batch=4, rate=7e-4, rate_target=0.0, preview_weight=1.0,
-        lambdas=LAMBDAS,
-    ),
-}  # fmt: skip
+    "photo-lossy": LOSSY,
+    "photo-dream": replace(LOSSY, steps=10_000, crop=96, batch=8, rate=1e-3, dream=True),
+}
