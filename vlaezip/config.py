@@ -36,7 +36,7 @@ class LocalConfig:
     """A local autoregressive model: a window, an MLP on it, and mixtures for its channels.
 
     reference: what values are seen relative to. "median": the median edge detector, and contrast is normalised
-    by local activity. "preview": the preview at each place. "zero": nothing.
+    by local activity. "preview": the preview at each place. "zero": nothing. "binary": nothing, values are 0 and 1.
     groups: number of channels coded together, in the order of coding; later groups see earlier ones.
     extra: inputs beside the window (features, preview neighbourhood, level), already integers.
     """
@@ -54,12 +54,12 @@ class LocalConfig:
     @property
     def order(self) -> tuple[int, ...]:
         """Channels in the order of coding: green first for pixels."""
-        return tuple(range(self.channels)) if self.reference == "zero" else (1, 0, 2)
+        return (1, 0, 2) if self.relative else tuple(range(self.channels))
 
     @property
     def relative(self) -> bool:
         """Whether later channels' means are relative to the first channel's surprise."""
-        return self.reference != "zero"
+        return self.reference in ("median", "preview")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class VlaeConfig:
     direct: straight paths between pixels and the coarse streams, past the finer ones.
     guided: the synthesis is told the level.
     lambdas: weight of the preview's squared error against bits a pixel, a level: what encoders minimise (refine.py).
+    channels, values: of a picture; its samples are 0..values - 1.
     anchor: reach of the boxes whose means a dream leaves to the preview (codec.anchored); 0: it leaves nothing.
     """
 
@@ -88,6 +89,13 @@ class VlaeConfig:
     guided: bool = False
     lambdas: tuple[float, ...] = ()
     anchor: int = 0
+    channels: int = 3
+    values: int = 256
+
+    @property
+    def gain(self) -> int:
+        """What takes samples to 0..255, the range that the convolutions see and previews have."""
+        return 255 // (self.values - 1)
 
     @property
     def stride(self) -> int:

@@ -52,11 +52,11 @@ def blocks(prefix: str, count: int, width: int) -> Iterator[Layer]:
 
 
 def analysis(c: VlaeConfig) -> Iterator[Layer]:
-    yield Layer("analysis.stem", ((3 * c.unshuffle**2, 2.0**-6, 128),), ((c.width, UNIT),))
+    yield Layer("analysis.stem", ((c.channels * c.unshuffle**2, 2.0**-6, 128),), ((c.width, UNIT),))
     yield from blocks("analysis.fine", c.blocks, c.width)
     yield Layer("analysis.down", ((4 * c.width, *STREAM),), ((c.deep, UNIT),))
     if c.direct:
-        yield Layer("analysis.direct", ((3 * c.stride**2, 2.0**-6, 128),), ((c.deep, UNIT),))
+        yield Layer("analysis.direct", ((c.channels * c.stride**2, 2.0**-6, 128),), ((c.deep, UNIT),))
     yield from blocks("analysis.coarse", c.blocks, c.deep)
     mean = 2.0 ** -(LATENT_BITS + POSITION_BITS) / POSTERIOR_GAIN
     yield Layer("analysis.out", ((c.deep, *STREAM),), ((c.latent, mean), (c.latent, 1 / SCALES_PER_NAT)))
@@ -68,11 +68,11 @@ def synthesis(c: VlaeConfig) -> Iterator[Layer]:
     yield from blocks("synthesis.coarse", c.blocks, c.deep)
     level = 1 / (PREVIEW_LEVELS * preview_parts(c))
     if c.direct:
-        yield Layer("synthesis.direct", ((c.deep, *STREAM),), ((3 * c.stride**2, level),))
+        yield Layer("synthesis.direct", ((c.deep, *STREAM),), ((c.channels * c.stride**2, level),))
     yield Layer("synthesis.up", ((c.deep, *STREAM),), ((4 * c.width, UNIT),))
     yield from blocks("synthesis.fine", c.blocks, c.width)
     area = c.unshuffle**2
-    yield Layer("synthesis.out", ((c.width, *STREAM),), ((3 * area, level), (c.features * area, UNIT)))
+    yield Layer("synthesis.out", ((c.width, *STREAM),), ((c.channels * area, level), (c.features * area, UNIT)))
 
 
 def preview_parts(c: VlaeConfig) -> int:

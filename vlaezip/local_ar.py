@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,7 +66,13 @@ class Intervals(NamedTuple):
         return float(PRECISION * len(self.freqs) - np.log2(self.freqs).sum())
 
 
-PIXELS = Steps(*(np.full(3, v, np.int32) for v in (1, 0, 256)))
+@lru_cache
+def samples(channels: int, values: int) -> Steps:
+    """Of pictures: 0..values - 1 in every channel."""
+    return Steps(*(np.full(channels, v, np.int32) for v in (1, 0, values)))
+
+
+PIXELS = samples(3, 256)
 
 
 class Scene(NamedTuple):

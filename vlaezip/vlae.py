@@ -1,7 +1,7 @@
 """The integer VLAE: posterior q(z|x), prior p(z), preview and features of z, pixel model p(x|z).
 
-Pictures are int32 [B, H, W, 3] in 0..255, H and W multiples of the stride; z is int32 [B, H/stride, W/stride, Z] in
-steps of its fine grid, 2**-5. Everything is exact: any device, batch or number of threads gives the same integers.
+Pictures are int32 [B, H, W, C] in 0..255 (or 0..1), H and W multiples of the stride; z is int32
+[B, H/stride, W/stride, Z] in steps of its fine grid, 2**-5. Everything is exact: any device, batch or number of threads gives the same integers.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from vlaezip.coding.tables import SCALE_ZERO, WEIGHT_BITS
 from vlaezip.config import LATENT_MAX, LocalConfig, VlaeConfig
 from vlaezip.exact import Affine, Conv3, conv3, fold, rectify, spread, stream
 from vlaezip.layout import preview_parts
-from vlaezip.local_ar import PIXELS, LocalAR, Scene, Steps
+from vlaezip.local_ar import LocalAR, Scene, Steps, samples
 from vlaezip.window import CONTRAST_MAX
 
 LOG_FINE = 55  # 16 ln 32: a scale of one unit of z, in steps of the fine grid
@@ -85,7 +85,7 @@ class Vlae:
     def posterior(self, x: Ints) -> Posterior:
         """q(z|x) of pictures."""
         net = self.analysis
-        centred = torch.from_numpy(x).to(self.device).float() - 128
+        centred = torch.from_numpy(x * self.config.gain).to(self.device).float() - 128
         h = run_blocks(stream(net.stem(fold(centred, self.config.unshuffle))), net.first)
         h = net.turn(fold(h, 2))
         if net.direct is not None:
@@ -106,11 +106,11 @@ class Vlae:
         deep = run_blocks(stream(net.stem(seen)), net.first)
         h = run_blocks(stream(spread(net.turn(deep), 2)), net.second)
         out = spread(net.out(h), c.unshuffle)
-        picture = out[..., :3]
+        picture = out[..., : c.channels]
         if net.direct is not None:  # beyond 2**24 a sum might be rounded, but it is clamped all the same
             picture = (picture + spread(net.direct(deep), c.stride) + parts // 2).div_(parts).floor_()
         shown = (picture + 128).clamp_(0, 255).to(torch.int32).cpu().numpy()
-        return shown, stream(out[..., 3:]).to(torch.int16).cpu().numpy()
+        return shown, stream(out[..., c.channels :]).to(torch.int16).cpu().numpy()
 
     def steps(self, level: int | None) -> Steps:
         """Symbols of z: the fine grid (None), or the cells of a rounding level."""
@@ -132,10 +132,11 @@ class Vlae:
         """pixel_scene, from a preview and features that are there already."""
         _, h, w = shape
         base, features = preview[:, :h, :w].astype(np.int16), features[:, :h, :w]
+        steps = samples(self.config.channels, self.config.values)
         if self.config.pixel.reference != "preview":
-            return Scene(np.zeros_like(base), features, PIXELS, grey, warmth)
+            return Scene(np.zeros_like(base), features, steps, grey, warmth)
         extra = np.concatenate([features, neighbourhood(base)], 3)
-        return Scene(base, extra, PIXELS, grey, warmth)
+        return Scene(base, extra, steps, grey, warmth)
 
 
 def neighbourhood(preview: NDArray[np.int16]) -> NDArray[np.int16]:

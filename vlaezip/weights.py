@@ -160,8 +160,9 @@ def known_answer(model: "Vlae") -> str:
 
     from vlaezip import local_ar
 
-    i, j, c = np.ogrid[:TEST_SIDE, :TEST_SIDE, :3]
+    i, j, c = np.ogrid[:TEST_SIDE, :TEST_SIDE, : model.config.channels]
     x = ((i * i + 3 * i * j + 40 * c + 17 * ((i // 8 + j // 8) % 5)) % 256).astype(np.int32)[None]
+    x //= model.config.gain
     posterior = model.posterior(x)
     z = posterior.round(model.steps(0))
     preview, features = model.preview(z)

@@ -16,7 +16,7 @@ from vlaezip.coding.tables import SIZES
 from vlaezip.config import LocalConfig, Window
 from vlaezip.errors import ModelError
 
-FILL = {"median": 128, "preview": 0, "zero": 0}  # what stands above the first row
+FILL = {"median": 128, "preview": 0, "zero": 0, "binary": 0}  # what stands above the first row
 CONTRAST_MAX = 1023
 
 # Contrast is shown as difference * 512 / S, S = 2**(s / 4) for size number s.
@@ -24,7 +24,7 @@ GAIN_BITS = 8
 HALF_GAIN = 1 << (GAIN_BITS - 1)
 MAX_RUN = 16  # places of a window in one row, at the most
 GAIN_OF = np.array([isqrt(isqrt(1 << (4 * (9 + GAIN_BITS) - s))) for s in range(SIZES)], np.int64)  # floor(2**17 / S)
-FIXED_SIZE = {"preview": 24, "zero": 36}
+FIXED_SIZE = {"preview": 24, "zero": 36, "binary": 16}
 
 # Activity: the sum of |neighbour - reference| over the nearest ring and three channels.
 ACTIVITY_RING = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
@@ -94,7 +94,8 @@ def describe(context: Tensor, config: LocalConfig) -> View:
 
 def input_units(config: LocalConfig) -> list[tuple[int, float, int]]:
     """(count, real value of one step, largest magnitude) of each kind of input that describe makes."""
-    window = [(len(config.window.offsets) * config.channels, 2.0**-5, CONTRAST_MAX)]
+    largest = 32 if config.reference == "binary" else CONTRAST_MAX
+    window = [(len(config.window.offsets) * config.channels, 2.0**-5, largest)]
     if config.reference != "median":
         return window
     seen = [(config.channels, 2.0**-5, CONTRAST_MAX), (config.channels, 2.0**-7, 128), (1, 2.0**-3, 24)]

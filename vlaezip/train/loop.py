@@ -11,10 +11,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from vlaezip.train import sets
 from vlaezip.train.data import Crops, find, load
 from vlaezip.train.nets import Terms, Vlae, lossless_terms, lossy, residual_bits, seams, settled_latent
 from vlaezip.train.presets import PRESETS, Recipe
-from vlaezip.window import pad
+from vlaezip.window import FILL, pad
 
 LOG_EVERY, SAVE_EVERY, BITS_EVERY = 100, 500, 50
 AVERAGE = 0.999
@@ -24,6 +25,7 @@ PIXEL_CROP = 64  # side of the part of a lossy crop on which p(x|z) is trained
 PIXELS_EVERY = 4  # steps of which one trains p(x|z) of a lossy net
 SEAMS = 1.0  # weight of the seams between places of z against the squared error
 SETTLE_FROM = 0.85  # part of a lossy run after which z stays as it is (nets.lossy)
+VALID, BATCH = 2000, 100  # pictures of a set that are held out, and looked at together
 FIELDS = ["step", "seconds", "pixels", "kl", "preview_psnr", "gamma", "held_out"]
 
 
@@ -59,10 +61,17 @@ class Trainer:
     ) -> None:
         self.recipe, self.folder, self.device = PRESETS[preset], folder, device
         torch.manual_seed(seed)
-        train, held = find(data)
-        augmented = self.recipe.dream or not self.recipe.lambdas
-        self.crops = Crops(train, self.recipe.crop, self.recipe.config.pixel.window, seed, augmented)
-        self.held = [load(p)[:256, :256] for p in held[::4]]
+        self.crops: Crops | sets.Draws
+        window, reference = self.recipe.config.pixel.window, self.recipe.config.pixel.reference
+        if self.recipe.data:
+            found = sets.load(self.recipe.data, data)
+            self.crops = sets.Draws(found.train, found.grey, window, reference, seed, self.recipe.data == "cifar10")
+            self.valid = sets.settled(found.valid[:VALID], found.grey)
+        else:
+            train, held = find(data)
+            augmented = self.recipe.dream or not self.recipe.lambdas
+            self.crops = Crops(train, self.recipe.crop, window, seed, augmented)
+            self.held = [load(p)[:256, :256] for p in held[::4]]
         self.rng = np.random.default_rng(seed)
         self.net = Vlae(self.recipe.config).to(device)
         self.average = Vlae(self.recipe.config).to(device)
@@ -113,7 +122,9 @@ class Trainer:
             if recipe.lambdas:
                 return self.lossy_terms(x)
             terms = lossless_terms(self.net, x, padded)
-            loss = terms.pixels + self.gamma * terms.kl + recipe.preview_weight * terms.preview_mse.mean()
+            beta = recipe.beta * (min(1.0, self.step / (recipe.warm * recipe.steps)) if recipe.warm else 1.0)
+            asked = beta * self.gamma * terms.kl.clamp(min=recipe.free)
+            loss = terms.pixels + asked + recipe.preview_weight * terms.preview_mse.mean()
             return terms, loss
 
     def lossy_terms(self, x: Tensor) -> tuple[Terms, Tensor]:
@@ -189,6 +200,8 @@ class Trainer:
         """On held-out pictures: bits per channel value, -log2 p(x|z) + KL; of z alone what a lossy run minimises, of a
         dream p(x|z) alone.
         """
+        if self.recipe.data:
+            return self.held_out_set()
         total = []
         side = 2 * self.recipe.config.stride
         for picture in self.held:
@@ -207,6 +220,15 @@ class Trainer:
                 terms = lossless_terms(self.average, x, pad(x, self.recipe.config.pixel.window, 128))
                 total.append((terms.pixels + terms.kl).item())
         return float(np.mean(total))
+
+    def held_out_set(self) -> float:
+        """held_out() of a set of small pictures."""
+        total, c = 0.0, self.recipe.config.pixel
+        for start in range(0, len(self.valid), BATCH):
+            x, padded = sets.batch(self.valid[start : start + BATCH], c.window, FILL[c.reference])
+            terms = lossless_terms(self.average, x.to(self.device), padded.to(self.device))
+            total += len(x) * (terms.pixels + terms.kl).item()
+        return total / len(self.valid)
 
     def log(self, row: dict[str, float | str]) -> None:
         path = self.folder / "log.csv"

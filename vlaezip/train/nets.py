@@ -60,11 +60,11 @@ class Analysis(nn.Module):
 
     def __init__(self, c: VlaeConfig) -> None:
         super().__init__()
-        self.unshuffle = c.unshuffle
-        self.stem = nn.Conv2d(3 * c.unshuffle**2, c.width, 1)
+        self.unshuffle, self.gain = c.unshuffle, c.gain
+        self.stem = nn.Conv2d(c.channels * c.unshuffle**2, c.width, 1)
         self.fine = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
         self.down = nn.Conv2d(4 * c.width, c.deep, 1)
-        self.direct = nn.Conv2d(3 * c.stride**2, c.deep, 1) if c.direct else None
+        self.direct = nn.Conv2d(c.channels * c.stride**2, c.deep, 1) if c.direct else None
         self.coarse = nn.ModuleList(Block(c.deep) for _ in range(c.blocks))
         self.out = nn.Conv2d(c.deep, 2 * c.latent, 1)
         with torch.no_grad():  # begin with a posterior that says little
@@ -72,7 +72,7 @@ class Analysis(nn.Module):
             self.out.bias[c.latent :] = -0.5
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        x = (x - 128) / 64
+        x = (x * self.gain - 128) / 64
         h = stream(self.stem(F.pixel_unshuffle(x, self.unshuffle)))
         for block in self.fine:
             h = block(h)
@@ -92,14 +92,14 @@ class Synthesis(nn.Module):
 
     def __init__(self, c: VlaeConfig) -> None:
         super().__init__()
-        self.unshuffle = c.unshuffle
+        self.unshuffle, self.channels = c.unshuffle, c.channels
         self.levels = c.levels if c.guided else 0
         self.stem = nn.Conv2d(c.latent + self.levels, c.deep, 3, padding=1)
         self.coarse = nn.ModuleList(Block(c.deep) for _ in range(c.blocks))
-        self.direct = nn.Conv2d(c.deep, 3 * c.stride**2, 1) if c.direct else None
+        self.direct = nn.Conv2d(c.deep, c.channels * c.stride**2, 1) if c.direct else None
         self.up = nn.Conv2d(c.deep, 4 * c.width, 1)
         self.fine = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
-        self.out = nn.Conv2d(c.width, (3 + c.features) * c.unshuffle**2, 1)
+        self.out = nn.Conv2d(c.width, (c.channels + c.features) * c.unshuffle**2, 1)
 
     def forward(self, z: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         """z [B, Z, h, w], level [B]: which rounding z has been through."""
@@ -116,10 +116,10 @@ class Synthesis(nn.Module):
             h = block(h)
         with full(h):
             o = F.pixel_shuffle(self.out(h.float()), self.unshuffle)
-            preview = o[:, :3]
+            preview = o[:, : self.channels]
             if self.direct is not None:
                 preview = preview + F.pixel_shuffle(self.direct(deep.float()), 2 * self.unshuffle)
-        return preview * 64 + 128, stream(o[:, 3:])
+        return preview * 64 + 128, stream(o[:, self.channels :])
 
 
 class LocalAR(nn.Module):
@@ -191,9 +191,6 @@ class Terms(NamedTuple):
     preview_mse: Tensor
 
 
-CODING_ORDER = [1, 0, 2]  # green, red, blue
-
-
 class Vlae(nn.Module):
     """q(z|x), p(z), preview and features of z, p(x|z): everything that one set of weights holds."""
 
@@ -233,12 +230,14 @@ class Vlae(nn.Module):
         """-log2 p(x|z) of each value. x, preview [B, H, W, 3]; padded: what windows see of x - preview."""
         c = self.config.pixel
         view = describe(gather(padded, c), c)
-        target = x.flatten(0, 2)[:, CODING_ORDER]
-        offset = target - (view.base + preview.flatten(0, 2))[:, CODING_ORDER]
+        order = list(c.order)
+        target = x.flatten(0, 2)[:, order]
+        offset = target - (view.base + preview.flatten(0, 2))[:, order]
         gain = torch.from_numpy(GAIN_OF).to(x.device).float()[view.size]
         params = self.pixel(view.inputs, extra, offset, gain)
-        shifted = torch.cat([offset[:, :1], offset[:, 1:] - offset[:, :1]], 1)  # red and blue relative to green
-        return mixture_bits(params, shifted, view.size, 0.0, 255.0, target, 1.0)
+        if c.relative:  # red and blue to green
+            offset = torch.cat([offset[:, :1], offset[:, 1:] - offset[:, :1]], 1)
+        return mixture_bits(params, offset, view.size, 0.0, self.config.values - 1.0, target, 1.0)
 
 
 def preview_neighbourhood(preview: Tensor) -> Tensor:
@@ -249,10 +248,17 @@ def preview_neighbourhood(preview: Tensor) -> Tensor:
     return torch.cat([(8 * d).clamp(-CONTRAST_MAX, CONTRAST_MAX) * 2.0**-5 for d in near] + [preview * 2.0**-7 - 1], 3)
 
 
+def posterior(net: Vlae, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Location and log-scale of q(z|x) for pictures [B, H, W, C] of any size, their edges replicated."""
+    stride = net.config.stride
+    whole = F.pad(x.permute(0, 3, 1, 2), (0, -x.shape[2] % stride, 0, -x.shape[1] % stride), mode="replicate")
+    mean, log_scale = net.analysis(whole)
+    return mean, log_scale.clamp(LOG_LOW, LOG_HIGH)
+
+
 def lossless_terms(net: Vlae, x: Tensor, padded: Tensor) -> Terms:
-    """One sample of the ELBO (VLAE eq. 3), z on the fine grid. x [B, H, W, 3]; padded: its windows' view."""
-    mean, log_scale = net.analysis(x.permute(0, 3, 1, 2))
-    log_scale = log_scale.clamp(LOG_LOW, LOG_HIGH)
+    """One sample of the ELBO (VLAE eq. 3), z on the fine grid. x [B, H, W, C]; padded: its windows' view."""
+    mean, log_scale = posterior(net, x)
     with torch.no_grad():  # the step that costs what bits-back would: its log2 is the entropy of q
         net.log_step.lerp_(log_scale.float().mean((0, 2, 3))[None] + 2, 0.01)
     u = torch.rand_like(mean).clamp(1e-4, 1 - 1e-4)
@@ -260,9 +266,9 @@ def lossless_terms(net: Vlae, x: Tensor, padded: Tensor) -> Terms:
     entropy = (log_scale + 2) / math.log(2) + LATENT_BITS  # of a logistic, in steps of the fine grid
     level = torch.zeros(len(x), dtype=torch.long, device=x.device)
     prior = net.prior_bits(z, level, FINE**-1 * torch.ones_like(z))
-    preview, features = net.synthesis(z, level)
+    preview, features = (v[..., : x.shape[1], : x.shape[2]] for v in net.synthesis(z, level))
     bits = net.pixel_bits(x, padded, torch.zeros_like(x), features.permute(0, 2, 3, 1).flatten(0, 2))
-    mse = (x.permute(0, 3, 1, 2) - preview).square().mean((1, 2, 3))
+    mse = (x.permute(0, 3, 1, 2) * net.config.gain - preview).square().mean((1, 2, 3))
     return Terms(bits.mean(), (prior - entropy).sum() / x.numel(), mse)
 
 

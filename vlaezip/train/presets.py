@@ -15,6 +15,8 @@ class Recipe:
 
     rate_target: bits per channel value that soft free bits keep in z (lossless). lambdas: weight of the preview's
     squared error against bits per pixel, one a level (lossy). dream: train p(x|z) and the features alone (lossy).
+    data: a set of small pictures (sets.py); "": crops of photographs. beta: weight of the KL; free: bits per channel
+    value of it that cost nothing (free bits); warm: part of the run in which beta grows from zero.
     """
 
     config: VlaeConfig
@@ -26,6 +28,10 @@ class Recipe:
     preview_weight: float
     lambdas: tuple[float, ...]
     dream: bool = False
+    data: str = ""
+    beta: float = 1.0
+    free: float = 0.0
+    warm: float = 0.0
 
 
 def pixel(reference: str, extra: int, hidden: int, depth: int, head: int, mixtures: int) -> LocalConfig:
@@ -53,9 +59,50 @@ LOSSY = Recipe(
     steps=12_000, crop=128, batch=4, rate=7e-4, rate_target=0.0, preview_weight=1.0,
     lambdas=LAMBDAS,
 )  # fmt: skip
+
+
+def binary(data: str, steps: int) -> Recipe:
+    """28x28 pictures of 0 and 1; z has 64 dimensions, four channels of 4x4."""
+    return Recipe(
+        VlaeConfig(
+            unshuffle=4, width=64, blocks=2, latent=4, features=24, levels=1,
+            prior=LocalConfig(4, Window(up=3, left=3, right=3), 96, 1, 48, 3, (1, 1, 1, 1), "zero", 1),
+            pixel=LocalConfig(1, Window(up=5, left=6, right=5), 64, 2, 32, 1, (1,), "binary", 24),
+            coarse=128, channels=1, values=2,
+        ),
+        steps=steps, crop=28, batch=64, rate=2e-3, rate_target=0.0, preview_weight=1e-6, lambdas=(), data=data,
+        warm=0.05,
+    )  # fmt: skip
+
+
 PRESETS = {
     "photo-lossless": lossless(hidden=160),
     "photo-fast-lossless": lossless(hidden=128),
     "photo-lossy": LOSSY,
     "photo-dream": replace(LOSSY, steps=10_000, crop=96, batch=8, rate=1e-3, dream=True),
+    "mnist-static": binary("mnist-static", 20_000),
+    "mnist-dynamic": binary("mnist-dynamic", 20_000),
+    "omniglot": binary("omniglot", 10_000),
+    "caltech": binary("caltech", 4_000),
+    "cifar10": Recipe(
+        VlaeConfig(
+            unshuffle=2,
+            width=64,
+            blocks=1,
+            latent=16,
+            features=16,
+            levels=1,
+            prior=LocalConfig(16, LATENT_WINDOW, 96, 1, 48, 2, (4, 4, 4, 4), "zero", 1),
+            pixel=pixel("median", 16, 128, 2, 48, 5),
+        ),
+        steps=12_000,
+        crop=32,
+        batch=16,
+        rate=2e-3,
+        rate_target=0.0,
+        preview_weight=2e-5,
+        lambdas=(),
+        data="cifar10",
+        warm=0.05,
+    ),
 }

@@ -1,0 +1,86 @@
+"""Bounds on the likelihood of small pictures: the ELBO, and importance sampling (Burda et al. 2016, eq. 8).
+
+z is what a file holds: on the fine grid, drawn from q(z|x) rounded to it. So -ELBO is the length that bits-back codes
+need, and with more samples comes the length of a code that could sum over z.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vlaezip.config import LATENT_MAX
+from vlaezip.train.nets import FINE, Vlae, posterior
+from vlaezip.train.sets import Pictures, batch
+from vlaezip.window import FILL
+
+NATS = math.log(2)  # in a bit
+
+
+class Bits(NamedTuple):
+    """Of one draw of z for each of B pictures: -log2 p(x|z), -log2 p(z), log2 q(z|x), float64 [B]."""
+
+    distortion: Tensor
+    prior: Tensor
+    posterior: Tensor
+
+    @property
+    def kl(self) -> Tensor:
+        return self.prior + self.posterior
+
+    @property
+    def total(self) -> Tensor:
+        return self.distortion + self.kl
+
+
+@torch.no_grad()
+def draws(net: Vlae, x: Tensor, padded: Tensor, samples: int) -> Iterator[Bits]:
+    """Draws of z, one after another, for pictures [B, H, W, C]; padded: their windows' view."""
+    b = len(x)
+    mean, log_scale = posterior(net, x)
+    scale, half = log_scale.exp(), 0.5 / FINE
+    level = torch.zeros(b, dtype=torch.long, device=x.device)
+    step = torch.full_like(mean, 1 / FINE)
+    for _ in range(samples):
+        u = torch.rand_like(mean).clamp(1e-6, 1 - 1e-6)
+        z = (((mean + scale * torch.logit(u)) * FINE).round() / FINE).clamp(-LATENT_MAX / FINE, LATENT_MAX / FINE)
+        d = (z - mean).abs()
+        log_q = torch.log2(torch.sigmoid((half - d) / scale) - torch.sigmoid((-half - d) / scale))
+        prior = net.prior_bits(z, level, step)
+        features = net.synthesis(z, level)[1][..., : x.shape[1], : x.shape[2]]
+        extra = features.permute(0, 2, 3, 1).flatten(0, 2)
+        pixels = net.pixel_bits(x, padded, torch.zeros_like(x), extra)
+        yield Bits(*(v.double().reshape(b, -1).sum(1) for v in (pixels, prior, log_q)))
+
+
+class Likelihood(NamedTuple):
+    """Of N pictures, in bits: one-sample ELBO in its parts, and the importance-sampled bound; float64 [N]."""
+
+    distortion: Tensor
+    kl: Tensor
+    bound: Tensor
+
+
+def evaluate(net: Vlae, pictures: Pictures, samples: int, size: int = 100) -> Iterator[Likelihood]:
+    """Batch after batch of pictures [N, H, W, C]; each sees `samples` draws. The ELBO is the mean of all draws."""
+    device = next(net.parameters()).device
+    c = net.config.pixel
+    for start in range(0, len(pictures), size):
+        x, padded = (t.to(device) for t in batch(pictures[start : start + size], c.window, FILL[c.reference]))
+        found = list(draws(net, x, padded, samples))
+        weight = torch.stack([-NATS * f.total for f in found])
+        bound = (math.log(samples) - torch.logsumexp(weight, 0)) / NATS
+        yield Likelihood(
+            torch.stack([f.distortion for f in found]).mean(0), torch.stack([f.kl for f in found]).mean(0), bound
+        )
+
+
+def joined(parts: list[Likelihood]) -> Likelihood:
+    return Likelihood(*(torch.cat(p) for p in zip(*parts, strict=True)))
+
+
+def standard_error(bits: Tensor) -> float:
+    """Of the mean over pictures."""
+    return float(bits.std() / math.sqrt(len(bits)))

@@ -1,0 +1,124 @@
+"""Sets of small pictures, all of one size: the binary ones of the VLAE paper (section 4), and CIFAR-10.
+
+Files are those of README's table: the published sets, packed. A set is uint8 [N, H, W, C]; pictures of 0 and 1 are
+of one channel. mnist-dynamic and omniglot are grey, 0..255: drawn anew whenever they are seen, once for the tests.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from vlaezip.config import Window
+from vlaezip.window import FILL, pad
+
+Pictures = NDArray[np.uint8]
+SIDE = 28
+MOSAIC = 50  # pictures a side of a mosaic of CIFAR-10
+TEST_SEED = 0  # of the draw that grey test pictures are measured on
+HELD_OUT = 20  # one picture in twenty, where a set has no validation set of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """grey: samples are probabilities of a 1, times 255."""
+
+    train: Pictures
+    valid: Pictures
+    test: Pictures
+    grey: bool = False
+
+
+def load(name: str, folder: Path) -> Set:
+    """Raises FileNotFoundError and KeyError."""
+    return LOADERS[name](folder)
+
+
+def unpack(rows: NDArray[np.uint8], transposed: bool = False) -> Pictures:
+    x = np.unpackbits(rows, axis=1).reshape(-1, SIDE, SIDE, 1)
+    return np.ascontiguousarray(x.swapaxes(1, 2)) if transposed else x
+
+
+def mnist_static(folder: Path) -> Set:
+    """Larochelle's binarisation."""
+    with np.load(folder / "binary" / "mnist_static_packed.npz") as f:
+        return Set(*(unpack(f[part]) for part in ("train", "valid", "test")))
+
+
+def mnist_dynamic(folder: Path) -> Set:
+    with np.load(folder / "binary" / "mnist_grey.npz") as f:
+        return split(f["x_train"][..., None], f["x_test"][..., None], True)
+
+
+def omniglot(folder: Path) -> Set:
+    with np.load(folder / "binary" / "omniglot_28.npz") as f:
+        x, count = f["grey"][f["perm"]][..., None], 24_345
+    return split(x[:count], x[count:], True)
+
+
+def caltech(folder: Path) -> Set:
+    with np.load(folder / "binary" / "caltech101_silhouettes_28_packed.npz") as f:
+        return Set(*(unpack(f[f"{part}_data"], transposed=True) for part in ("train", "val", "test")))
+
+
+def cifar10(folder: Path) -> Set:
+    def read(kind: str) -> Pictures:
+        paths = sorted((folder / "cifar10").glob(f"{kind}_*.webp"))
+        return np.concatenate([mosaic(np.asarray(Image.open(p))) for p in paths])
+
+    return split(read("train"), read("test"), False)
+
+
+def mosaic(x: Pictures) -> Pictures:
+    """A square of MOSAIC x MOSAIC pictures -> those, row by row."""
+    side = len(x) // MOSAIC
+    return x.reshape(MOSAIC, side, MOSAIC, side, -1).swapaxes(1, 2).reshape(-1, side, side, x.shape[2])
+
+
+def split(train: Pictures, test: Pictures, grey: bool) -> Set:
+    held = np.arange(len(train)) % HELD_OUT == 0
+    return Set(train[~held], train[held], test, grey)
+
+
+LOADERS = {
+    "mnist-static": mnist_static, "mnist-dynamic": mnist_dynamic, "omniglot": omniglot, "caltech": caltech,
+    "cifar10": cifar10,
+}  # fmt: skip
+
+
+def binarise(x: Pictures, rng: np.random.Generator) -> Pictures:
+    """Each pixel is 1 with the probability that its grey says (Salakhutdinov and Murray 2008)."""
+    return (rng.integers(0, 255, x.shape) < x).astype(np.uint8)
+
+
+def settled(x: Pictures, grey: bool) -> Pictures:
+    """Pictures to be measured on: drawn once."""
+    return binarise(x, np.random.default_rng(TEST_SEED)) if grey else x
+
+
+class Draws:
+    """Random pictures of a set: the twin of data.Crops."""
+
+    def __init__(self, pictures: Pictures, grey: bool, window: Window, reference: str, seed: int, flips: bool) -> None:
+        self.pictures, self.grey, self.window, self.flips = pictures, grey, window, flips
+        self.fill = FILL[reference]
+        self.rng = np.random.default_rng(seed)
+
+    def draw(self, count: int) -> tuple[Tensor, Tensor]:
+        """-> pictures [count, H, W, C] and the same with the windows' margin, float32."""
+        x = self.pictures[self.rng.integers(0, len(self.pictures), count)]
+        if self.grey:
+            x = binarise(x, self.rng)
+        if self.flips:
+            x = np.where(self.rng.random((count, 1, 1, 1)) < 0.5, x, x[:, :, ::-1])
+        return batch(x, self.window, self.fill)
+
+
+def batch(x: Pictures, window: Window, fill: int) -> tuple[Tensor, Tensor]:
+    """Pictures [B, H, W, C] as nets take them: themselves, and with the windows' margin; float32."""
+    shown = torch.from_numpy(np.ascontiguousarray(x)).float()
+    return shown, pad(shown, window, fill)
