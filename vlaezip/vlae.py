@@ -1,7 +1,8 @@
 """The integer VLAE: posterior q(z|x), prior p(z), preview and features of z, pixel model p(x|z).
 
 Pictures are int32 [B, H, W, C] in 0..255 (or 0..1), H and W multiples of the stride; z is int32
-[B, H/stride, W/stride, Z] in steps of its fine grid, 2**-5. Everything is exact: any device, batch or number of threads gives the same integers.
+[B, H/stride, W/stride, Z] in steps of its fine grid, 2**-5. Everything is exact: any device, batch or number of
+threads gives the same integers.
 """
 
 from collections.abc import Mapping
