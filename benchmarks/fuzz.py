@@ -24,6 +24,7 @@ import vlaezip
 from benchmarks import example, report
 from benchmarks.mutations import BLIND, RARE, SEALED, Mutation
 from benchmarks.report import Table
+from vlaezip.container import Kind
 from vlaezip.errors import VlaezipError
 
 MAX_SECONDS = 2.0
@@ -95,7 +96,17 @@ def files() -> list[bytes]:
         vlaezip.compress(photo.quantize(16)),
         vlaezip.compress(photo.convert("1")),
         vlaezip.compress(flat, lossless=True),
+        vlaezip.compress_archive((str(n), photo.crop((n, 30, n + 9, 37))) for n in range(19)),
+        vlaezip.compress_archive((f"grey {n}", photo.convert("L").crop((30, n, 40, n + 6))) for n in range(3)),
     ]
+
+
+def decode(data: bytes, preview: bool = False) -> None:
+    """Through the door for what the header says."""
+    if vlaezip.info(data).header.kind is Kind.ARCHIVE:
+        vlaezip.decompress_archive(data)
+    else:
+        vlaezip.decompress(data, preview=preview)
 
 
 def case(valid: list[bytes], seed: int, number: int) -> Case:
@@ -136,8 +147,7 @@ def judge(spoilt: Case) -> Verdict:
 def attempt(spoilt: Case) -> tuple[str, bool, str]:
     """Name of what came out, whether it may, and its message."""
     try:
-        vlaezip.info(spoilt.data)
-        vlaezip.decompress(spoilt.data, preview=spoilt.preview)
+        decode(spoilt.data, spoilt.preview)
     except VlaezipError as error:
         return type(error).__name__, True, str(error)
     except (Exception, Stopped) as error:  # the very thing that is looked for
@@ -199,7 +209,7 @@ def main() -> None:
     options = parser.parse_args()
     valid = files()
     for data in valid:
-        vlaezip.decompress(data)
+        decode(data)
     if options.only is not None:
         spoilt = case(valid, options.seed, options.only)
         print(spoilt.data[:64].hex(), judge(spoilt), sep="\n")

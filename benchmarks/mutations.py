@@ -8,6 +8,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ Random = np.random.Generator
 Mutation = Callable[[Random, bytes, bytes], bytes]
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-TUNING = int(container.ChunkType.TUNING)
+TUNING, NAMES = int(container.ChunkType.TUNING), int(container.ChunkType.NAMES)
 BOMB = 63 * 2**20  # bytes of zeros, just below what metadata may inflate to
 
 
@@ -115,29 +116,37 @@ def sealed_header_bytes(random: Random, data: bytes, other: bytes) -> bytes:
 
 
 def sealed_header_fields(random: Random, data: bytes, other: bytes) -> bytes:
-    """A valid header that lies about one field or all of them: sizes up to the limit, modes, lanes, tiles."""
+    """A valid header that lies about one field or all of them: sizes and counts up to the limit, modes, tiles."""
     head, chunks = take_apart(data)
     old = container.read_header(head)[0]
     new = random_fields(random, old.model or container.read_header(other)[0].model or b"none")
-    if random.random() < 0.5 and new.kind == old.kind:
+    if random.random() < 0.5 and new.kind == old.kind == Kind.ARCHIVE:
+        room = container.MAX_PIXELS // (old.width * old.height)
+        new = replace(old, count=min(new.count, room)) if random.random() < 0.5 else replace(new, mode=old.mode)
+    elif random.random() < 0.5 and new.kind == old.kind:
         new = Header(old.kind, old.mode, new.width, new.height, *fields(old)) if random.random() < 0.5 else new
         new = Header(new.kind, new.mode, old.width, old.height, *fields(new)) if random.random() < 0.3 else new
     return put_together(container.write_header(new), chunks)
 
 
 def fields(header: Header) -> tuple[bytes, int, int, int, int, int]:
-    """What follows the size."""
+    """What follows the size of a single picture."""
     return header.model, header.tile, header.lanes, header.quality, header.temperature, header.seed
 
 
 def random_fields(random: Random, model: bytes) -> Header:
     """A header with all fields drawn at random."""
-    kind = Kind(int(random.integers(3)))
-    modes = container.MODES if kind == Kind.STORED else container.MODELLED_MODES
+    kind = Kind(int(random.integers(len(Kind))))
+    modes = container.MODES_OF[kind]
     mode, width = modes[random.integers(len(modes))], some(random, 1, container.MAX_SIDE)
     height = some(random, 1, min(container.MAX_SIDE, container.MAX_PIXELS // width))
     if kind == Kind.STORED:
         return Header(kind, mode, width, height)
+    if kind == Kind.ARCHIVE:
+        width = some(random, 1, container.MAX_ARCHIVED)
+        height = some(random, 1, container.MAX_ARCHIVED // width)
+        count = some(random, 1, min(container.MAX_COUNT, container.MAX_PIXELS // (width * height)))
+        return Header(kind, mode, width, height, model, container.ARCHIVE_TILE, count=count)
     tile, lanes = 1 << int(random.integers(6, 14)), 1 << int(random.integers(13))
     if kind == Kind.LOSSLESS:
         return Header(kind, mode, width, height, model, tile, lanes)
@@ -249,11 +258,23 @@ def wild_tuning(random: Random, grey: bool) -> bytes:
     return tuned.write(tuned.Tuning(rank, parts), layers)
 
 
+def sealed_names(random: Random, data: bytes, _: bytes) -> bytes:
+    """Names of any number, length and content, now and then as long as is allowed."""
+    head, chunks = take_apart(data)
+    count = container.read_header(data)[0].count + int(random.integers(-1, 2) if random.random() < 0.5 else 0)
+    alphabet = "ab./\\\0\n字" if random.random() < 0.5 else "abcdefgh"
+    text = "\n".join(
+        "".join(alphabet[i] for i in random.integers(len(alphabet), size=random.integers(1, 9))) for _ in range(count)
+    )
+    plain = text.encode() if random.random() < 0.9 else noise(random, some(random, 1, container.MAX_METADATA))
+    return put_together(head, [c for c in chunks if c[0] != NAMES] + [(NAMES, zlib.compress(plain))])
+
+
 BLIND: tuple[Mutation, ...] = (
     truncate, flip_bits, set_bytes, insert, remove, repeat, splice, random_bytes, random_header,
 )  # fmt: skip
 SEALED: tuple[Mutation, ...] = (
     sealed_header_bytes, sealed_header_fields, sealed_payload, sealed_chunks, sealed_png, sealed_foreign,
-    sealed_tuning,
+    sealed_tuning, sealed_names,
 )  # fmt: skip
 RARE: tuple[Mutation, ...] = (sealed_bomb,)  # slow by themselves: a hundredth of the others' share

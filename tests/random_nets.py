@@ -11,12 +11,12 @@ from vlaezip.config import LocalConfig, VlaeConfig, Window
 from vlaezip.local_ar import LocalAR
 
 SMALL = Window(up=2, left=3, right=2)
-EXTRA = {"median": 3, "preview": 2 + 27, "zero": 2}
+EXTRA = {"median": 3, "preview": 2 + 27, "zero": 2, "binary": 2}
 
 
 def local_config(reference, groups=None, hidden=8, mixtures=2):
-    """A little local model of pixels, or of four latent channels."""
-    channels = 4 if reference == "zero" else 3
+    """A little local model of pixels, of binary ones, or of four latent channels."""
+    channels = {"zero": 4, "binary": 1}.get(reference, 3)
     return LocalConfig(channels, SMALL, hidden, 1, 6, mixtures, groups or (1,) * channels, reference, EXTRA[reference])
 
 
@@ -24,7 +24,8 @@ def vlae_config(blocks=1, reference="median", levels=2, unshuffle=2):
     """A little VLAE of stride 2 * unshuffle."""
     features = 3 if reference == "median" else 2
     prior = LocalConfig(3, SMALL, 8, 1, 6, 2, (2, 1), "zero", levels)
-    return VlaeConfig(unshuffle, 6, blocks, 3, features, levels, prior, local_config(reference))
+    binary = {"channels": 1, "values": 2} if reference == "binary" else {}
+    return VlaeConfig(unshuffle, 6, blocks, 3, features, levels, prior, local_config(reference), **binary)
 
 
 def integers(layer, rng):
@@ -46,6 +47,7 @@ def local(config, seed):
     extra = {
         "zero": ((config.extra, 1.0, 1),),
         "median": ((config.extra, *layout.STREAM),),
+        "binary": ((config.extra, *layout.STREAM),),
         "preview": ((config.extra - 27, *layout.STREAM), *near),
     }[config.reference]
     made = {}

@@ -250,10 +250,10 @@ def exit_code(monkeypatch, *words):
 
 def test_a_terminal_hears_of_success(folder, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    cli.run(cli.plan(["palette.png"], None, ".vlz", cli.PICTURES, False), lambda job: f"{job.source} done", False)
+    cli.run(cli.plan(["palette.png"], None, ".vlz", cli.PICTURES, False), lambda job: f"{job.source} done")
     assert capsys.readouterr().err == "palette.png done\n"
     with pytest.raises(click.exceptions.Exit):
-        cli.run(cli.plan(["palette.png", "missing.png"], None, ".vlz", cli.PICTURES, False), fail_on_missing, False)
+        cli.run(cli.plan(["palette.png", "missing.png"], None, ".vlz", cli.PICTURES, False), fail_on_missing)
     heard = capsys.readouterr().err
     assert "palette.png done\nvlaezip: missing.png: missing\n1 of 2 files failed\n" in heard
 

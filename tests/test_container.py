@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 from vlaezip import container
 from vlaezip.container import (
     ALPHA_MODES,
+    ARCHIVE_TILE,
+    ARCHIVED_MODES,
     CRC,
     LAST,
+    MAX_ARCHIVED,
+    MAX_COUNT,
     MAX_HEADER,
     MAX_PIXELS,
     MAX_SIDE,
@@ -39,13 +43,32 @@ sizes = st.tuples(st.integers(1, MAX_SIDE), st.integers(1, MAX_SIDE)).map(
 )
 
 
+small_sizes = st.tuples(st.integers(1, MAX_ARCHIVED), st.integers(1, MAX_ARCHIVED)).map(
+    lambda s: (s[0], min(s[1], MAX_ARCHIVED // s[0]))
+)
+model_ids = st.binary(min_size=4, max_size=4)
+names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\\\0\n"), min_size=1).filter(
+    lambda name: name not in (".", "..")
+)
+
+
+@st.composite
+def archive_headers(draw, most=MAX_COUNT):
+    width, height = draw(small_sizes)
+    count = draw(st.integers(1, min(most, MAX_PIXELS // (width * height))))
+    mode, model = draw(st.sampled_from(ARCHIVED_MODES)), draw(model_ids)
+    return Header(Kind.ARCHIVE, mode, width, height, model, ARCHIVE_TILE, count=count)
+
+
 @st.composite
 def headers(draw):
     kind = draw(st.sampled_from(Kind))
     if kind == Kind.STORED:
         return Header(kind, draw(st.sampled_from(MODES)), *draw(sizes))
+    if kind == Kind.ARCHIVE:
+        return draw(archive_headers())
     tile, lanes = 1 << draw(st.integers(6, 13)), 1 << draw(st.integers(0, 12))
-    modelled = (kind, draw(st.sampled_from(MODELLED_MODES)), *draw(sizes), draw(st.binary(min_size=4, max_size=4)))
+    modelled = (kind, draw(st.sampled_from(MODELLED_MODES)), *draw(sizes), draw(model_ids))
     byte, seed = st.integers(0, 255), st.integers(0, 2**32 - 1)
     lossy = (draw(byte), draw(byte), draw(seed)) if kind == Kind.LOSSY else ()
     return Header(*modelled, tile, lanes, *lossy)
@@ -54,12 +77,24 @@ def headers(draw):
 @st.composite
 def containers(draw):
     header = draw(headers())
+    if header.kind == Kind.ARCHIVE:
+        return draw(archives())
     alpha = draw(bytes_) if header.kind != Kind.STORED and header.mode in ALPHA_MODES else None
     tuning = draw(st.none() | bytes_) if header.kind == Kind.LOSSLESS else None
     return Container(header, draw(bytes_), alpha, *(draw(st.none() | bytes_) for _ in range(3)), tuning)
 
 
+@st.composite
+def archives(draw):
+    header = draw(archive_headers() | archive_headers(5))
+    told = None
+    if header.count <= 5:
+        told = draw(st.none() | st.lists(names, min_size=header.count, max_size=header.count, unique=True).map(tuple))
+    return Container(header, draw(bytes_), names=told)
+
+
 HEADER = Header(Kind.STORED, "RGB", 3, 2)
+ARCHIVE = Header(Kind.ARCHIVE, "1", 28, 28, b"abcd", ARCHIVE_TILE, count=3)
 EXAMPLE = Container(HEADER, b"data", icc=b"colours", xmp=b"<xmp/>")
 
 
@@ -126,7 +161,8 @@ def test_info_sees_every_byte_but_the_frame(c):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"kind": 3},
+        {"kind": 4},
+        {"count": 2},
         {"mode": "CMYK"},
         {"mode": "P"},
         {"width": 0},
@@ -141,6 +177,7 @@ def test_info_sees_every_byte_but_the_frame(c):
         {"seed": 2**32},
         {"kind": Kind.LOSSLESS},
         {"kind": Kind.STORED},
+        {"kind": Kind.ARCHIVE},
     ],
 )
 def test_an_invalid_header_cannot_exist(fields):
@@ -151,6 +188,59 @@ def test_an_invalid_header_cannot_exist(fields):
     Header(**good)
     with pytest.raises(CorruptFile):
         Header(**good | fields)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"mode": "LA"},
+        {"mode": "P"},
+        {"count": 0},
+        {"count": MAX_COUNT + 1, "width": 1, "height": 1},
+        {"count": MAX_PIXELS // 28**2 + 1},
+        {"count": 1, "width": MAX_ARCHIVED, "height": 2},
+        {"tile": 128},
+        {"lanes": 2},
+        {"seed": 1},
+        {"model": b""},
+    ],
+)
+def test_an_invalid_header_of_an_archive_cannot_exist(fields):
+    good = {name: getattr(ARCHIVE, name) for name in Header.__slots__}
+    assert Header(**good) == ARCHIVE
+    with pytest.raises(CorruptFile):
+        Header(**good | fields)
+
+
+@pytest.mark.parametrize("bad", ["", ".", "..", "a/b", "/", "\\b", "b\0", "\ud800", "b", "c\nd"])
+def test_names_that_are_not_safe_or_not_distinct_are_refused(bad):
+    names = ("a", "b", bad)
+    with pytest.raises(CorruptFile, match="named"):
+        Container(ARCHIVE, b"", names=names)
+    head = write_header(ARCHIVE)
+    packed = zlib.compress("\n".join(names).encode(errors="surrogatepass"))
+    with pytest.raises(CorruptFile):
+        read(head + chunk(ChunkType.DATA, b"", head) + chunk(ChunkType.NAMES | LAST, packed, head))
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("a", "b", "c", "d"), ()])
+def test_a_picture_has_one_name(names):
+    with pytest.raises(CorruptFile, match="names"):
+        Container(ARCHIVE, b"", names=names)
+
+
+def test_names_belong_to_archives_and_metadata_to_pictures():
+    with pytest.raises(CorruptFile, match="STORED picture comes with names"):
+        Container(HEADER, b"", names=("a",))
+    for field in ("icc", "exif", "xmp", "alpha", "tuning"):
+        with pytest.raises(CorruptFile, match="comes with"):
+            Container(ARCHIVE, b"", **{field: b""})
+
+
+def test_bits_per_pixel_are_those_of_all_pictures():
+    blob = write(Container(ARCHIVE, bytes(100), names=("a", "b", "c")))
+    assert info(blob).bits_per_pixel == 8 * len(blob) / (3 * 28 * 28)
+    assert info(write(EXAMPLE)).bits_per_pixel == 8 * len(write(EXAMPLE)) / 6
 
 
 def test_alpha_belongs_to_modes_with_alpha():
@@ -185,7 +275,9 @@ def chunk(tag, payload, head):
     return start + payload + CRC.pack(zlib.crc32(payload, zlib.crc32(start, zlib.crc32(head))))
 
 
-@pytest.mark.parametrize("tags", [[2 | LAST], [1, 1 | LAST], [1, 4, 3 | LAST], [1, 7 | LAST], [1], [0, 1 | LAST], []])
+@pytest.mark.parametrize(
+    "tags", [[2 | LAST], [1, 1 | LAST], [1, 4, 3 | LAST], [1, 7 | LAST], [1, 8 | LAST], [1], [0, 1 | LAST], []]
+)
 def test_chunks_out_of_order_are_refused(tags):
     head = write_header(HEADER)
     with pytest.raises(CorruptFile):

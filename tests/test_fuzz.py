@@ -16,7 +16,7 @@ def valid():
     """Valid files, each decoded once, so that all is loaded and compiled."""
     files = fuzz.files()
     for data in files:
-        vlaezip.decompress(data)
+        fuzz.decode(data)
     return files
 
 

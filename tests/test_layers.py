@@ -10,6 +10,7 @@ LAYERS = (
     "train",
     "__init__",
     "api",
+    "archive",
     "lossless lossy",
     "limits refine tune",
     "container pixels",
@@ -20,7 +21,7 @@ LAYERS = (
     "packed",
     "exact layout window",
     "config",
-    "coding",
+    "coding names",
     "errors",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}

@@ -4,13 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vlaezip.api import compress, decompress
+    from vlaezip.api import compress, compress_archive, decompress, decompress_archive
     from vlaezip.container import info
 
 __version__ = "0.2.0"
-__all__ = ["__version__", "compress", "decompress", "info"]
+__all__ = ["__version__", "compress", "compress_archive", "decompress", "decompress_archive", "info"]
 
-_HOMES = {"compress": "vlaezip.api", "decompress": "vlaezip.api", "info": "vlaezip.container"}
+_HOMES = {
+    "compress": "vlaezip.api",
+    "compress_archive": "vlaezip.api",
+    "decompress": "vlaezip.api",
+    "decompress_archive": "vlaezip.api",
+    "info": "vlaezip.container",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,18 +2,20 @@
 
 import math
 import zlib
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from PIL import Image
 
-from vlaezip import lossy, pixels, tune, tuned, weights
-from vlaezip.container import MODELLED_MODES, Container, Header, Kind, read, write
-from vlaezip.errors import CorruptFile, ImageError, ModelError
+from vlaezip import archive, lossy, pixels, tune, tuned, weights
+from vlaezip.container import ARCHIVE_TILE, MODELLED_MODES, Container, Header, Kind, read, write
+from vlaezip.errors import CorruptFile, ImageError, ModelError, WrongKind
 from vlaezip.limits import least_bits
 from vlaezip.lossless import decode as decode_lossless
 from vlaezip.lossless import encode as encode_lossless
 from vlaezip.lossless import fit
 from vlaezip.lossless import preview as preview_lossless
+from vlaezip.names import numbered
 from vlaezip.pixels import Picture
 from vlaezip.vlae import Vlae
 
@@ -58,14 +60,15 @@ def compress(
     picture = pixels.split(image)
     info = weights.find(model)
     colour = np.broadcast_to(picture.pixels, (height, width, 3))
+    net = weights.load(info.path, "lossless" if lossless else "lossy", choose(device))
+    if net.config.channels != 3:
+        raise ImageError(f"model {model} takes archives of mode {' and '.join(archive.modes(net.config))} only")
     if lossless:
-        net = weights.load(info.path, "lossless", choose(device))
         header = Header(
             Kind.LOSSLESS, picture.mode, width, height, bytes.fromhex(info.id), TILE, lanes(width * height), 0, 0, 0
         )
         data = encode_lossless(net, header, colour)
     else:
-        net = weights.load(info.path, "lossy", choose(device))
         level = check_quality(quality, net)
         warmth = check_temperature(temperature)
         header = Header(Kind.LOSSY, picture.mode, width, height, bytes.fromhex(info.id), TILE, 1, level, warmth, seed)
@@ -85,6 +88,8 @@ def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> I
     """The picture of a .vlz file. preview: the mean picture of z, quick. Raises FileError and ModelError, no other."""
     file = read(data)
     header = file.header
+    if header.kind is Kind.ARCHIVE:
+        raise WrongKind(f"the file is an archive of {header.count} pictures: decompress_archive reads it")
     if header.kind is Kind.STORED:
         image = pixels.unstore(file.data, header.mode, header.width, header.height)
         return pixels.attach(image, file.icc, file.exif, file.xmp)
@@ -102,6 +107,40 @@ def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> I
     planes = colour[..., :1] if header.grey else colour
     alpha = None if file.alpha is None else pixels.unpack_alpha(file.alpha, header.height, header.width)
     return pixels.join(Picture(header.mode, planes, alpha, file.icc, file.exif, file.xmp))
+
+
+def compress_archive(
+    images: Mapping[str, Image.Image] | Iterable[tuple[str, Image.Image]],
+    *,
+    model: str = weights.DEFAULT,
+    device: str = "auto",
+) -> bytes:
+    """Pictures by their names, all of one size and mode (1, L or RGB), as one .vlz file: lossless, and deterministic.
+
+    They share one chain of bits-back, so a file is as long as the model says, and none comes back without the others.
+    Metadata is left out. Raises ImageError for pictures or names that are not taken.
+    """
+    names, mode, samples = archive.gather(images.items() if isinstance(images, Mapping) else images)
+    count, height, width, _ = samples.shape
+    info = weights.find(model)
+    net = weights.load(info.path, "lossless", choose(device))
+    header = Header(Kind.ARCHIVE, mode, width, height, bytes.fromhex(info.id), ARCHIVE_TILE, count=count)
+    data = archive.encode(net, header, archive.adapt(net.config, mode, samples))
+    if 8 * len(data) < least_bits(header, net.config.stride, net.config.latent):
+        raise ImageError("these pictures are too plain for an archive: compress them one by one")
+    return write(Container(header, data, names=None if names == numbered(count) else names))
+
+
+def decompress_archive(data: bytes, *, device: str = "auto") -> list[tuple[str, Image.Image]]:
+    """Inverse of compress_archive: names and pictures, in its order. Raises FileError and ModelError, no other."""
+    file = read(data)
+    header = file.header
+    if header.kind is not Kind.ARCHIVE:
+        raise WrongKind("the file is one picture and no archive: decompress reads it")
+    net = weights.load(weights.find(header.model).path, "lossless", choose(device))
+    check_size(net, header, file.data)
+    images = archive.restore(net.config, header.mode, archive.decode(net, header, file.data))
+    return list(zip(file.names or numbered(header.count), images, strict=True))
 
 
 def choose(device: str) -> str:
@@ -160,9 +199,11 @@ def deflated(image: Image.Image) -> float:
 
 
 def check_size(net: Vlae, header: Header, data: bytes) -> None:
-    """Refuse pictures that these bytes cannot hold, before anything is allocated. Raises CorruptFile."""
+    """Refuse pictures that these bytes or the model cannot hold, before anything is allocated. Raises CorruptFile."""
+    single = header.kind is not Kind.ARCHIVE
+    if net.config.channels != 3 if single else header.mode not in archive.modes(net.config):
+        raise CorruptFile(f"{header.kind.name} of mode {header.mode} does not fit the model that it names")
     least = least_bits(header, net.config.stride, net.config.latent)
     if 8 * len(data) < least:
-        raise CorruptFile(
-            f"{len(data)} bytes cannot hold {header.width} x {header.height} pixels, {least / 8:.0f} might"
-        )
+        held = f"{header.count} x {header.width} x {header.height} pixels"
+        raise CorruptFile(f"{len(data)} bytes cannot hold {held}, {least / 8:.0f} might")

@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 from uuid import uuid4
 
 import click
+from click.core import ParameterSource
 
 from vlaezip import __version__, container
-from vlaezip.errors import VlaezipError
+from vlaezip.errors import ImageError, VlaezipError
 
 STREAM = Path("-")  # stdin as a source, stdout as a target
 PICTURES = frozenset(
@@ -74,21 +75,30 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
     help="Fit the model to the picture first: about a minute at 9, decoding takes no longer.  [default: 0]",
 )
 @click.option("--model", default="photo", help="photo; or photo-fast, a smaller one for lossless files.")
+@click.option(
+    "--archive", is_flag=True, help="One lossless file of a folder of small pictures, all of one size and mode."
+)
 @shared
-def compress(files: tuple[str, ...], out: str | None, recursive: bool, force: bool, **options: Any) -> None:
+def compress(
+    files: tuple[str, ...], out: str | None, recursive: bool, force: bool, archive: bool, **options: Any
+) -> None:
     """Compress pictures to .vlz files; - is stdin."""
     if options["lossless"] and options["quality"] is not None:
         raise click.UsageError("--lossless keeps every pixel: it has no --quality")
+    if archive:
+        pack(members(files), target_of(out), force, options["model"], options["device"])
+        return
 
     def work(job: Job) -> str:
         from vlaezip import api, pixels
 
+        check_target(job, force)
         image = pixels.load(read(job.source))
         data = api.compress(image, **options)
         write(job.target, data)
         return f"{job.source} -> {job.target}  {size(data, image.width * image.height)}"
 
-    run(plan(files, out, ".vlz", PICTURES, recursive), work, force)
+    run(plan(files, out, ".vlz", PICTURES, recursive), work)
 
 
 @commands.command()
@@ -96,16 +106,27 @@ def compress(files: tuple[str, ...], out: str | None, recursive: bool, force: bo
 @click.option("--preview", is_flag=True, help="Only the mean picture: fast, and without texture.")
 @shared
 def decompress(files: tuple[str, ...], out: str | None, recursive: bool, force: bool, **options: Any) -> None:
-    """Decompress .vlz files to .png files, or to what the name after -o says; - is stdin."""
+    """Decompress .vlz files to .png files, or to what the name after -o says; - is stdin.
+
+    The pictures of an archive go into a directory: that after -o, or one beside the file, named like it.
+    """
+    alone = len(files) == 1 and not Path(files[0]).is_dir()
 
     def work(job: Job) -> str:
         from vlaezip import api, pixels
 
-        image = api.decompress(read(job.source), **options)
+        data = read(job.source)
+        if container.read_header(data)[0].kind == container.Kind.ARCHIVE:
+            if options["preview"]:
+                raise ImageError("an archive has no preview")
+            folder = folder_of(job, out, alone)
+            return f"{job.source} -> {folder}  {unpack(data, folder, force, options['device'])} pictures"
+        check_target(job, force)
+        image = api.decompress(data, **options)
         write(job.target, pixels.save(image, ".png" if job.target == STREAM else job.target.suffix))
         return f"{job.source} -> {job.target}  {image.mode} {image.width} x {image.height}"
 
-    run(plan(files, out, ".png", frozenset({".vlz"}), recursive), work, force)
+    run(plan(files, out, ".png", frozenset({".vlz"}), recursive), work)
 
 
 @commands.command()
@@ -209,7 +230,79 @@ def sources(names: Sequence[str], wanted: frozenset[str], recursive: bool) -> It
             raise click.UsageError(f"{path} is a directory: add -r to go into it")
 
 
-def run(jobs: list[Job], work: Callable[[Job], str], force: bool) -> None:
+def members(names: Sequence[str]) -> list[Path]:
+    """The pictures of an archive, sorted by what they will be called in it. Raises click.UsageError."""
+    paths = list(map(Path, names))
+    folder = paths[0].is_dir()
+    if len(paths) == 1 and folder:
+        paths = [p for p in paths[0].iterdir() if p.suffix.lower() in PICTURES and p.is_file()]
+    elif len(paths) == 1 or any(p.is_dir() for p in paths):
+        raise click.UsageError("--archive takes one directory or several files")
+    if not paths:
+        raise click.UsageError(f"no {' '.join(sorted(PICTURES))} in {names[0]}")
+    return sorted(paths, key=lambda p: (p.stem, p.name))
+
+
+def target_of(out: str | None) -> Path:
+    """The file of an archive. Raises click.UsageError where it has no name, or options that it does not know."""
+    context = click.get_current_context()
+    for name in ("quality", "seed", "temperature", "effort", "recursive"):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--archive keeps every pixel of one folder: it has no --{name}")
+    if out is None or out.endswith("/") or Path(out).is_dir():
+        raise click.UsageError("--archive makes one file: name it with -o")
+    return Path(out)
+
+
+def pack(paths: list[Path], target: Path, force: bool, model: str, device: str) -> None:
+    """Compress pictures to one archive."""
+
+    def work(job: Job) -> str:
+        from vlaezip import api
+
+        for path in paths:
+            check_target(Job(path, job.target), force)
+        data = api.compress_archive(map(named, paths), model=model, device=device)
+        write(job.target, data)
+        return f"{len(paths)} pictures -> {job.target}  {grouped(len(data))} bytes"
+
+    run([Job(target, target)], work)
+
+
+def named(path: Path) -> tuple[str, Any]:
+    """A picture and what it is called in an archive."""
+    from vlaezip import pixels
+
+    try:
+        return path.stem, pixels.load(read(path))
+    except VlaezipError as error:
+        raise ImageError(f"{path}: {error}") from None
+
+
+def unpack(data: bytes, folder: Path, force: bool, device: str) -> int:
+    """Write the pictures of an archive into a folder, all or, where some are there already, none. -> how many."""
+    from vlaezip import api, pixels
+
+    images = [(folder / f"{name}.png", image) for name, image in api.decompress_archive(data, device=device)]
+    for path, _ in images:
+        if path.parent != folder:
+            raise ImageError(f"{path.name} would not lie in {folder}")
+        check_target(Job(folder, path), force)
+    for path, image in images:
+        write(path, pixels.save(image, ".png"))
+    return len(images)
+
+
+def folder_of(job: Job, out: str | None, alone: bool) -> Path:
+    """Where the pictures of an archive go; of several files, each has a folder in that after -o. Raises OSError."""
+    if job.target == STREAM:
+        raise OSError("an archive has several pictures: name a directory with -o")
+    if out is None:
+        return job.source.with_suffix("")
+    return Path(out) if alone else job.target.with_suffix("")
+
+
+def run(jobs: list[Job], work: Callable[[Job], str]) -> None:
     """Do the jobs; one that fails does not stop the others. On a terminal, tell of those that went well too."""
     terminal = sys.stderr.isatty()
     with_bar = terminal and len(jobs) > 1
@@ -220,7 +313,6 @@ def run(jobs: list[Job], work: Callable[[Job], str], force: bool) -> None:
     with bar as steps:
         for job in steps:
             try:
-                check_target(job, force)
                 line = work(job)
             except TROUBLE as error:
                 line = f"vlaezip: {job.source}: {reason(error)}"
@@ -280,8 +372,14 @@ def describe(name: str, told: container.Info) -> str:
     """A few lines about a file."""
     h = told.header
     rate = f"{grouped(told.total)} bytes, {told.bits_per_pixel:.3f} bpp"
-    lines = [f"{name}: {h.kind.name.lower()}, {h.mode} {h.width} x {h.height}, {rate}"]
-    if h.kind != container.Kind.STORED:
+    shape = f"{h.mode} {h.width} x {h.height}"
+    if h.kind == container.Kind.ARCHIVE:
+        shape = f"{grouped(h.count)} pictures of {shape}"
+        rate += f", {8 * told.total / h.count:.2f} bits a picture"
+    lines = [f"{name}: {h.kind.name.lower()}, {shape}, {rate}"]
+    if h.kind == container.Kind.ARCHIVE:
+        lines.append(f"  model {h.model.hex()}")
+    elif h.kind != container.Kind.STORED:
         lines.append(f"  model {h.model.hex()}, tiles of {h.tile}, {h.lanes} lanes")
     if h.kind == container.Kind.LOSSY:
         lines.append(f"  quality {h.quality + 1}, temperature {h.temperature / 64:.2f}, seed {h.seed}")

@@ -9,15 +9,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from vlaezip import names
 from vlaezip.errors import CorruptFile, FileError, UnsupportedVersion
 
 MAGIC, VERSION = b"VLZ", 1
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
 MODELLED_MODES = ("L", "LA", "RGB", "RGBA")
+ARCHIVED_MODES = ("1", "L", "RGB")
 ALPHA_MODES = ("LA", "RGBA")
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 2**24
+MAX_COUNT = 2**24
+MAX_ARCHIVED = 2**20  # pixels of each picture of an archive: what memory has room for at once
 MIN_TILE_LOG2, MAX_TILE_LOG2 = 6, 13
+ARCHIVE_TILE = 1 << MIN_TILE_LOG2  # always: pictures of an archive are not cut
 MAX_LANES_LOG2 = 12
 MAX_METADATA = 16 * 2**20
 LAST = 0x80  # set in the type byte of the last chunk, so that a file cut between two chunks is found out
@@ -30,11 +35,20 @@ MAX_HEADER = PROLOGUE.size + 5 + 5 + MODEL.size + LOSSY.size + 5
 
 
 class Kind(IntEnum):
-    """What DATA holds: a PNG or WebP stream, the bits-back chain, or z alone."""
+    """What DATA holds: a PNG or WebP stream, the bits-back chain, z alone, or a chain of many pictures."""
 
     STORED = 0
     LOSSLESS = 1
     LOSSY = 2
+    ARCHIVE = 3
+
+
+MODES_OF = {
+    Kind.STORED: MODES,
+    Kind.LOSSLESS: MODELLED_MODES,
+    Kind.LOSSY: MODELLED_MODES,
+    Kind.ARCHIVE: ARCHIVED_MODES,
+}
 
 
 class ChunkType(IntEnum):
@@ -46,6 +60,7 @@ class ChunkType(IntEnum):
     EXIF = 4
     XMP = 5
     TUNING = 6
+    NAMES = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +68,8 @@ class Header:
     """What a reader knows before it decodes. The law: a Header that exists is valid; CorruptFile otherwise.
 
     model: first 4 bytes of the SHA-256 of the integer weights. tile: side of the largest tile. lanes: of the ANS
-    coder. quality: level of rounding, from 0. temperature: in 1/64. Fields that a kind lacks keep their defaults.
+    coder. quality: level of rounding, from 0. temperature: in 1/64. count: pictures of an archive, all of this size.
+    Fields that a kind lacks keep their defaults.
     """
 
     kind: Kind
@@ -66,6 +82,7 @@ class Header:
     quality: int = 0
     temperature: int = 0
     seed: int = 0
+    count: int = 1
 
     @property
     def grey(self) -> bool:
@@ -75,7 +92,7 @@ class Header:
     def __post_init__(self) -> None:
         if self.kind not in tuple(Kind):
             raise CorruptFile(f"kind {self.kind} is none of {', '.join(map(str, map(int, Kind)))}")
-        modes = MODES if self.kind == Kind.STORED else MODELLED_MODES
+        modes = MODES_OF[self.kind]
         if self.mode not in modes:
             raise CorruptFile(f"mode {self.mode!r} cannot be {Kind(self.kind).name}, only {', '.join(modes)} can")
         check_size(self.width, self.height)
@@ -89,14 +106,19 @@ class Header:
             _check_range("seed", self.seed, 2**32 - 1)
         else:
             _expect_defaults(quality=(self.quality, 0), temperature=(self.temperature, 0), seed=(self.seed, 0))
+        if self.kind == Kind.ARCHIVE:
+            check_count(self.count, self.width, self.height)
+            _expect_defaults(tile=(self.tile, ARCHIVE_TILE), lanes=(self.lanes, 1))
+        else:
+            _expect_defaults(count=(self.count, 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A whole file. DATA, ALPHA and TUNING are opaque here; metadata is plain, and deflated inside the file.
+    """A whole file. DATA, ALPHA and TUNING are opaque here; metadata and names are plain, and deflated inside the file.
 
     The law: alpha is there exactly if the mode has alpha and the picture is not STORED, and a tuning only if it is
-    LOSSLESS; CorruptFile otherwise.
+    LOSSLESS. Names are only in an ARCHIVE, one a picture, distinct and safe; it has no metadata. CorruptFile otherwise.
     """
 
     header: Header
@@ -106,6 +128,7 @@ class Container:
     exif: bytes | None = None
     xmp: bytes | None = None
     tuning: bytes | None = None
+    names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.tuning is not None and self.header.kind != Kind.LOSSLESS:
@@ -114,6 +137,14 @@ class Container:
         if wanted != (self.alpha is not None):
             found = "without alpha" if wanted else "with alpha"
             raise CorruptFile(f"{self.header.kind.name} picture of mode {self.header.mode} comes {found}")
+        if self.header.kind == Kind.ARCHIVE and (self.icc, self.exif, self.xmp) != (None, None, None):
+            raise CorruptFile("ARCHIVE comes with metadata, only single pictures have any")
+        if self.names is not None:
+            if self.header.kind != Kind.ARCHIVE:
+                raise CorruptFile(
+                    f"{self.header.kind.name} picture comes with names, only those of an ARCHIVE have any"
+                )
+            names.checked(self.names, self.header.count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +157,8 @@ class Info:
 
     @property
     def bits_per_pixel(self) -> float:
-        return 8 * self.total / (self.header.width * self.header.height)
+        """Over all pictures of the file."""
+        return 8 * self.total / (self.header.width * self.header.height * self.header.count)
 
 
 def write(container: Container) -> bytes:
@@ -139,6 +171,7 @@ def write(container: Container) -> bytes:
         ChunkType.EXIF: _deflate(container.exif),
         ChunkType.XMP: _deflate(container.xmp),
         ChunkType.TUNING: container.tuning,
+        ChunkType.NAMES: _deflate(None if container.names is None else names.write(container.names)),
     }
     there = {kind: payload for kind, payload in payloads.items() if payload is not None}
     last = max(there)
@@ -151,7 +184,9 @@ def read(data: bytes) -> Container:
     chunks = dict(_read_chunks(data, offset))
     icc, exif, xmp = (_inflate(chunks.get(kind)) for kind in (ChunkType.ICC, ChunkType.EXIF, ChunkType.XMP))
     alpha, tuning = chunks.get(ChunkType.ALPHA), chunks.get(ChunkType.TUNING)
-    return Container(header, chunks[ChunkType.DATA], alpha, icc, exif, xmp, tuning)
+    titles = _inflate(chunks.get(ChunkType.NAMES))
+    told = None if titles is None else names.read(titles, header.count)
+    return Container(header, chunks[ChunkType.DATA], alpha, icc, exif, xmp, tuning, told)
 
 
 def info(data: bytes) -> Info:
@@ -170,6 +205,8 @@ def write_header(header: Header) -> bytes:
         parts.append(MODEL.pack(header.model, geometry))
     if header.kind == Kind.LOSSY:
         parts += [LOSSY.pack(header.quality, header.temperature), write_varint(header.seed)]
+    if header.kind == Kind.ARCHIVE:
+        parts.append(write_varint(header.count))
     return b"".join(parts)
 
 
@@ -184,6 +221,9 @@ def read_header(data: bytes) -> tuple[Header, int]:
     offset += MODEL.size
     if kind == Kind.LOSSLESS:
         return Header(kind, mode, width, height, model, tile, lanes), offset
+    if kind == Kind.ARCHIVE:
+        count, offset = read_varint(data, offset, "count")
+        return Header(kind, mode, width, height, model, tile, lanes, count=count), offset
     quality, temperature = LOSSY.unpack(_take(data, offset, LOSSY.size, "lossy settings"))
     seed, offset = read_varint(data, offset + LOSSY.size, "seed")
     return Header(kind, mode, width, height, model, tile, lanes, quality, temperature, seed), offset
@@ -215,6 +255,16 @@ def check_size(width: int, height: int) -> None:
             raise CorruptFile(f"{name} {side} is outside 1..{MAX_SIDE}")
     if width * height > MAX_PIXELS:
         raise CorruptFile(f"{width} x {height} pixels are more than {MAX_PIXELS}")
+
+
+def check_count(count: int, width: int, height: int) -> None:
+    """Raise CorruptFile unless so many pictures of width x height are what an archive may have."""
+    if not 0 < count <= MAX_COUNT:
+        raise CorruptFile(f"count {count} is outside 1..{MAX_COUNT}")
+    if width * height > MAX_ARCHIVED:
+        raise CorruptFile(f"{width} x {height} pixels are more than a picture of an archive has, {MAX_ARCHIVED}")
+    if count * width * height > MAX_PIXELS:
+        raise CorruptFile(f"{count} pictures of {width} x {height} pixels are more than {MAX_PIXELS}")
 
 
 def _read_prologue(data: bytes) -> tuple[Kind, str]:

@@ -4,7 +4,8 @@ VlaezipError
 ├── FileError                 the bytes are at fault
 │   ├── CorruptFile           damaged, cut short, or no .vlz file at all
 │   ├── UnsupportedVersion    a .vlz file, but of a newer format
-│   └── UnknownModel          a sound file, made with a model that is not installed
+│   ├── UnknownModel          a sound file, made with a model that is not installed
+│   └── WrongKind             a sound file: an archive where one picture was asked for, or the reverse
 ├── ImageError                the picture is at fault: a mode, size or kind that is not taken
 └── ModelError                the weights or the device are: the law of exactness is broken, or the device is unknown
 """
@@ -28,6 +29,10 @@ class UnsupportedVersion(FileError):
 
 class UnknownModel(FileError):
     """The file names a model that is not installed; the message gives its id."""
+
+
+class WrongKind(FileError):
+    """The file holds an archive and one picture was asked for, or the reverse; the message says what reads it."""
 
 
 class ImageError(VlaezipError):

@@ -1,14 +1,15 @@
 """What a modelled file must hold at the least, so that a few bytes can never ask for much memory or time.
 
 Decoding takes a step of the wavefront after the other, however short it is, and room for every symbol. A picture
-that needs fewer bits than this is flat, or a thread of pixels: compress stores it, and decompress refuses it.
+that needs fewer bits than this is flat, or a thread of pixels: compress stores it, and decompress refuses it. Nets look
+at whole strides, so those count of the pictures of an archive, however small they are.
 """
 
 from vlaezip.container import Header, Kind
-from vlaezip.tiles import parts
+from vlaezip.tiles import blocks, parts
 
 SYMBOL_BITS = 0.01
-STEP_BITS = {Kind.LOSSLESS: 8, Kind.LOSSY: 1}
+STEP_BITS = {Kind.LOSSLESS: 8, Kind.LOSSY: 1, Kind.ARCHIVE: 8}
 FREE_STEPS = 1 << 12  # take about a second
 
 
@@ -20,10 +21,14 @@ def steps(height: int, width: int, side: int) -> int:
 
 def least_bits(header: Header, stride: int, latent: int) -> float:
     """Bits of data below which a picture is not modelled. stride and latent: of the model's z."""
-    pixels = steps(header.height, header.width, header.tile)
+    height, width = header.height, header.width
+    h, w = -(-height // stride), -(-width // stride)
+    pixels = steps(height, width, header.tile)
     if header.kind is Kind.LOSSLESS:
-        symbols, total = header.height * header.width, pixels
-    else:
-        h, w = -(-header.height // stride), -(-header.width // stride)
+        symbols, total = height * width, pixels
+    elif header.kind is Kind.LOSSY:
         symbols, total = h * w * latent, pixels + steps(h, w, max(h, w))
+    else:
+        symbols = header.count * h * w * stride**2
+        total = len(blocks(header.count, height * width)) * steps(height, width, max(height, width))
     return max(SYMBOL_BITS * symbols, STEP_BITS[header.kind] * total if total > FREE_STEPS else 0)

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -22,17 +23,24 @@ def encode(net: Vlae, header: Header, colour: Any) -> bytes:
     """Tiles, one block each, chained on one stack. colour uint8 [H, W, 3]."""
     tiles = split(header.height, header.width, header.tile)
 
-    def push(refund: bool) -> ans.Message:
-        blocks = (colour[t.slices][None].astype(np.int32) for t in tiles)
-        return codec.push_blocks(net, ans.empty(header.lanes), blocks, header.grey, refund)
+    def blocks() -> Iterable[Any]:
+        return (colour[t.slices][None].astype(np.int32) for t in tiles)
 
-    refund = len(tiles) > 1
+    return chain(net, header, blocks, len(tiles) > 1, checksum(colour))
+
+
+def chain(net: Vlae, header: Header, blocks: Callable[[], Iterable[Any]], refund: bool, crc: int) -> bytes:
+    """Prologue and message of blocks, which each call gives anew; they are chained by bits-back if that is possible."""
+
+    def push(refund: bool) -> ans.Message:
+        return codec.push_blocks(net, ans.empty(header.lanes), blocks(), header.grey, refund)
+
     try:
         message = push(refund)
     except CorruptFile:  # a block was so cheap that the next had no bits to take back
         refund = False
         message = push(refund)
-    return PROLOGUE.pack(checksum(colour), refund) + ans.write(message)
+    return PROLOGUE.pack(crc, refund) + ans.write(message)
 
 
 def fit(net: Vlae, header: Header, colour: Any, data: bytes, effort: int) -> tuple[bytes, bytes | None]:
@@ -61,11 +69,17 @@ def open_data(header: Header, data: bytes) -> tuple[int, bool, ans.Message]:
 
 
 def checksum(colour: Any) -> int:
-    """CRC-32 of the samples, row by row."""
+    """CRC-32 of the samples, row by row: an array, or any pieces of it."""
     crc = 0
     for row in colour:
         crc = zlib.crc32(row.tobytes(), crc)
     return crc
+
+
+def check_sum(colour: Any, expected: int) -> None:
+    """Raise CorruptFile unless the samples have this checksum."""
+    if (found := checksum(colour)) != expected:
+        raise CorruptFile(f"the pixels have CRC {found:08x}, the file says {expected:08x}")
 
 
 def decode(net: Vlae, header: Header, data: bytes) -> Any:
@@ -76,8 +90,7 @@ def decode(net: Vlae, header: Header, data: bytes) -> Any:
     shapes = [tile_shape(t) for t in tiles]
     for tile, x in zip(reversed(tiles), codec.pop_blocks(net, message, shapes, header.grey, refund), strict=True):
         colour[tile.slices] = x[0]
-    if (found := checksum(colour)) != expected:
-        raise CorruptFile(f"the pixels have CRC {found:08x}, the file says {expected:08x}")
+    check_sum(colour, expected)
     return colour
 
 

@@ -31,6 +31,8 @@ class VlzImageFile(ImageFile.ImageFile):
             raise SyntaxError(str(error)) from error
         except VlaezipError as error:
             raise OSError(str(error)) from error
+        if header.kind is container.Kind.ARCHIVE:
+            raise OSError(f"an archive of {header.count} pictures: vlaezip.decompress_archive reads it")
         self._size = header.width, header.height
         self._mode = header.mode
         self.info["vlz"] = header

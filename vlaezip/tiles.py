@@ -1,7 +1,14 @@
-"""Geometry: a picture is cut into tiles, so that memory is bounded and tiles share their steps."""
+"""Geometry: what is coded at once is bounded, and shares its steps.
+
+A large picture is cut into tiles, a set of small ones into blocks: runs of pictures.
+"""
 
 from dataclasses import dataclass
 from itertools import pairwise
+
+FIRST_BLOCK = 16  # pictures: no z of theirs is refunded
+BLOCK, BLOCK_PIXELS = 256, 2**20
+SHARE = 8  # pictures that pay for the z of one: of a 28x28 digit z takes the bits of four
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +37,17 @@ def parts(length: int, side: int) -> list[tuple[int, int]]:
     count = -(-length // side)
     edges = [length * i // count for i in range(count + 1)]
     return [(start, end - start) for start, end in pairwise(edges)]
+
+
+def blocks(count: int, pixels: int = 1) -> list[int]:
+    """Sizes of the blocks of `count` pictures, of so many pixels each. The law: they are at least 1 and sum to count.
+
+    The first is small, as its z is paid in full; later ones grow with what the stack holds.
+    """
+    most = max(1, min(BLOCK, BLOCK_PIXELS // pixels))
+    sizes, done = [], 0
+    while done < count:
+        size = max(1, min(most, done // SHARE)) if done else min(most, FIRST_BLOCK)
+        sizes.append(min(size, count - done))
+        done += sizes[-1]
+    return sizes

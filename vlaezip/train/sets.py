@@ -62,7 +62,7 @@ def omniglot(folder: Path) -> Set:
 
 def caltech(folder: Path) -> Set:
     with np.load(folder / "binary" / "caltech101_silhouettes_28_packed.npz") as f:
-        return Set(*(unpack(f[f"{part}_data"], transposed=True) for part in ("train", "val", "test")))
+        return Set(*(unpack(f[part], transposed=True) for part in ("train", "val", "test")))
 
 
 def cifar10(folder: Path) -> Set:
@@ -88,6 +88,32 @@ LOADERS = {
     "mnist-static": mnist_static, "mnist-dynamic": mnist_dynamic, "omniglot": omniglot, "caltech": caltech,
     "cifar10": cifar10,
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Classes of the training and test pictures of a set, int64 [N], in their order."""
+
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def mnist_labels(folder: Path) -> Labels:
+    with np.load(folder / "binary" / "mnist_grey.npz") as f:
+        return classes(f["y_train"], f["y_test"])
+
+
+def cifar10_labels(folder: Path) -> Labels:
+    return classes(*(np.load(folder / f"cifar10_{part}_labels.npz")["y"] for part in ("train", "test")))
+
+
+def classes(train: NDArray[np.uint8], test: NDArray[np.uint8]) -> Labels:
+    """Those of split()."""
+    held = np.arange(len(train)) % HELD_OUT == 0
+    return Labels(train[~held].astype(np.int64), test.astype(np.int64))
+
+
+LABELS = {"mnist-dynamic": mnist_labels, "cifar10": cifar10_labels}
 
 
 def binarise(x: Pictures, rng: np.random.Generator) -> Pictures:

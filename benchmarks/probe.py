@@ -1,0 +1,92 @@
+"""What z knows of classes: a linear classifier on z, on the pixels, and on what the lossy code keeps of them.
+
+python -m benchmarks.probe --data FOLDER --set mnist-dynamic [--model NAME]
+
+Legible: the classifier is trained on original pixels, and tested on reconstructions.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from benchmarks import pictures, report
+from benchmarks.report import Table
+from vlaezip import codec, gallery, weights
+from vlaezip.train import sets
+from vlaezip.vlae import Vlae
+
+BLOCK = 500
+Floats = NDArray[np.float32]
+
+
+def latents(net: Vlae, x: sets.Pictures) -> Floats:
+    """The posterior's mean, [N, dimensions]."""
+    parts = (codec.posterior(net, x[i : i + BLOCK].astype(np.int32)).mean for i in range(0, len(x), BLOCK))
+    return np.concatenate([p.reshape(len(p), -1) for p in parts]).astype(np.float32)
+
+
+def reconstructions(net: Vlae, x: sets.Pictures) -> tuple[sets.Pictures, float]:
+    """What z keeps of pictures, in 0..values - 1; and its bits a picture."""
+    parts = [gallery.reconstruct(net, x[i : i + BLOCK].astype(np.int32), i) for i in range(0, len(x), BLOCK)]
+    return np.concatenate([p for p, _ in parts]) // net.config.gain, float(np.mean([bits for _, bits in parts]))
+
+
+class Linear:
+    """Softmax regression on standardised features, by L-BFGS; decay is the weight of the squared weights."""
+
+    def __init__(self, x: Floats, y: NDArray[np.int64], decay: float = 1e-4, rounds: int = 60) -> None:
+        self.mean, self.scale = x.mean(0), x.std(0) + 1e-3 * x.std() + 1e-6
+        features, target = self.standard(x), torch.from_numpy(y)
+        self.net = nn.Linear(x.shape[1], int(y.max()) + 1)
+        nn.init.zeros_(self.net.weight)
+        optimiser = torch.optim.LBFGS(self.net.parameters(), max_iter=rounds, line_search_fn="strong_wolfe")
+
+        def loss() -> Tensor:
+            optimiser.zero_grad()
+            value = nn.functional.cross_entropy(self.net(features), target) + decay * self.net.weight.square().sum()
+            value.backward()
+            return value
+
+        optimiser.step(loss)
+
+    def standard(self, x: Floats) -> Tensor:
+        return torch.from_numpy((x - self.mean) / self.scale)
+
+    @torch.no_grad()
+    def accuracy(self, x: Floats, y: NDArray[np.int64]) -> float:
+        return float((self.net(self.standard(x)).argmax(1).numpy() == y).mean())
+
+
+def flat(x: sets.Pictures) -> Floats:
+    return x.reshape(len(x), -1).astype(np.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--set", default="mnist-dynamic", choices=list(sets.LABELS))
+    parser.add_argument("--model", help="whose z; without it, that of the set's name")
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args()
+    pictures.use_threads(options.threads)
+    found, labels = sets.load(options.set, options.data), sets.LABELS[options.set](options.data)
+    x, test = (sets.settled(part, found.grey) for part in (found.train, found.test))
+    net = weights.load(weights.find(options.model or options.set).path, "lossless", "cpu")
+    pixels = Linear(flat(x), labels.train)
+    on_z = Linear(latents(net, x), labels.train)
+    shown, bits = reconstructions(net, test)
+    rows = [
+        ["pixels", "pixels", 100 * pixels.accuracy(flat(test), labels.test)],
+        ["z, the posterior's mean", "z", 100 * on_z.accuracy(latents(net, test), labels.test)],
+        ["pixels", f"reconstructions from {bits:.1f} bits", 100 * pixels.accuracy(flat(shown), labels.test)],
+    ]
+    table = Table("", ["trained on", "tested on", "% right"], rows, 2, "Softmax regression; the test set.")
+    report.publish(f"probe-{options.set}", f"Linear classifiers on {options.set}", [table])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""DATA of an archive: many pictures of one size and mode, in blocks that bits-back chains on one stack.
+
+A net of three channels takes RGB, and L as grey; one of one channel takes L whose samples are multiples of its gain (0
+and 255 if it is binary), and 1 if it is binary. Pictures are uint8 [N, H, W, C] of the net's C.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vlaezip import codec, pixels
+from vlaezip.config import VlaeConfig
+from vlaezip.container import ARCHIVED_MODES, Header, check_count
+from vlaezip.errors import CorruptFile, ImageError
+from vlaezip.lossless import chain, check_sum, checksum, open_data
+from vlaezip.names import checked
+from vlaezip.pixels import Picture, Plane
+from vlaezip.tiles import BLOCK as BLOCK
+from vlaezip.tiles import blocks
+from vlaezip.vlae import Vlae
+
+
+def encode(net: Vlae, header: Header, pictures: Plane) -> bytes:
+    """Blocks of pictures, chained on one stack."""
+    places = runs(header)
+
+    def each() -> Iterator[Any]:
+        return (pictures[place].astype(np.int32) for place in places)
+
+    return chain(net, header, each, len(places) > 1, checksum(pictures[place] for place in places))
+
+
+def decode(net: Vlae, header: Header, data: bytes) -> Plane:
+    """Inverse of encode. Raises CorruptFile."""
+    expected, refund, message = open_data(header, data)
+    places = runs(header)
+    shapes = [(place.stop - place.start, header.height, header.width) for place in places]
+    pictures = np.empty((header.count, header.height, header.width, net.config.channels), np.uint8)
+    for place, x in zip(reversed(places), codec.pop_blocks(net, message, shapes, header.grey, refund), strict=True):
+        pictures[place] = x
+    check_sum((pictures[place] for place in places), expected)
+    return pictures
+
+
+def runs(header: Header) -> list[slice]:
+    """Where each block's pictures are among all."""
+    sizes = blocks(header.count, header.width * header.height)
+    return [slice(start, end) for start, end in pairwise(accumulate(sizes, initial=0))]
+
+
+def gather(images: Iterable[tuple[str, Image.Image]]) -> tuple[tuple[str, ...], str, Plane]:
+    """Names, mode and samples [N, H, W, C] of pictures. Raises ImageError, which names the one that is at fault."""
+    names: list[str] = []
+    samples: list[Plane] = []
+    mode = form = ""
+    for name, image in images:
+        try:
+            picture = pixels.split(image, strip=True)
+            mode, found = picture.mode, f"{picture.mode} {image.width} x {image.height}"
+            form = form or found
+            check_alike(mode, found, form)
+            check_count(len(names) + 1, image.width, image.height)
+        except (ImageError, CorruptFile) as error:
+            raise ImageError(f"{name}: {error}") from None
+        names.append(name)
+        samples.append(picture.pixels)
+    if not names:
+        raise ImageError("an archive holds one picture at least")
+    try:
+        return checked(names, len(names)), mode, np.stack(samples)
+    except CorruptFile as error:
+        raise ImageError(str(error)) from None
+
+
+def check_alike(mode: str, found: str, first: str) -> None:
+    """Raise ImageError unless a picture has a mode that archives take, and the form of the first one."""
+    if mode not in ARCHIVED_MODES:
+        raise ImageError(f"mode {mode} is not taken in an archive, only {', '.join(ARCHIVED_MODES)} are")
+    if found != first:
+        raise ImageError(f"is {found}, the first picture {first}: those of an archive have one size and mode")
+
+
+def modes(config: VlaeConfig) -> tuple[str, ...]:
+    """Modes of archives that a model takes."""
+    if config.channels == 3:
+        return "L", "RGB"
+    return ("1", "L") if config.values == 2 else ("L",)
+
+
+def adapt(config: VlaeConfig, mode: str, samples: Plane) -> Plane:
+    """Samples [N, H, W, 1 or 3] as the model sees them. Raises ImageError if it does not take them."""
+    if mode not in modes(config):
+        raise ImageError(f"the model takes pictures of mode {' and '.join(modes(config))}, these have mode {mode}")
+    if mode == "1" or config.gain == 1:
+        return np.broadcast_to(samples, (*samples.shape[:3], config.channels))
+    values, rest = np.divmod(samples, np.uint8(config.gain))
+    if rest.any():
+        taken = ", ".join(str(config.gain * v) for v in range(config.values))
+        raise ImageError(f"the model takes samples {taken}, these pictures have others")
+    return values
+
+
+def restore(config: VlaeConfig, mode: str, pictures: Plane) -> list[Image.Image]:
+    """Inverse of adapt, as pictures of PIL."""
+    if mode == "1":
+        samples: Any = pictures.astype(bool)
+    else:
+        samples = pictures[..., : 3 if mode == "RGB" else 1] * np.uint8(config.gain)
+    return [pixels.join(Picture(mode, x, None)) for x in samples]

@@ -1,0 +1,52 @@
+"""Sheets of pictures as in the VLAE paper: originals beside what z keeps of them (figures 1, 3), and samples (2, 4)."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from vlaezip import codec, local_ar
+from vlaezip.coding.logistic import Ints
+from vlaezip.coding.tables import PRECISION
+from vlaezip.local_ar import LocalAR, Scene
+from vlaezip.vlae import Shape, Vlae
+
+GAP, PAPER = 2, 255  # between pictures of a sheet: pixels, and their level
+
+
+def drawn(net: LocalAR, scene: Scene, rng: np.random.Generator) -> Ints:
+    """A sample of every picture of a scene."""
+    count = scene.base.size
+    return local_ar.sample(net, scene, rng.integers(0, 1 << PRECISION, count, np.uint32))
+
+
+def decoded(net: Vlae, z: Ints, shape: Shape, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Samples of p(x|z): uint8 [B, H, W, C] in 0..255."""
+    return (drawn(net.pixel, net.pixel_scene(z, shape), rng) * net.config.gain).astype(np.uint8)
+
+
+def reconstruct(net: Vlae, x: Ints, seed: int = 0) -> tuple[NDArray[np.uint8], float]:
+    """Pictures [B, H, W, C], from their rounded z alone; and the bits of z a picture."""
+    z = codec.first_latent(net, x)
+    bits = local_ar.encode_intervals(net.prior, net.prior_scene(z.shape[:3], codec.FIRST_LEVEL), z).bits
+    return decoded(net, z, x.shape[:3], np.random.default_rng(seed)), bits / len(x)
+
+
+def sample(net: Vlae, count: int, height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Pictures of z drawn from p(z)."""
+    rng = np.random.default_rng(seed)
+    scene = net.prior_scene(codec.latent_shape((count, height, width), net.config.stride), None)
+    return decoded(net, drawn(net.prior, scene, rng), (count, height, width), rng)
+
+
+def sheet(pictures: Sequence[NDArray[np.uint8]], columns: int) -> Image.Image:
+    """Pictures [H, W, C] of one size, row by row."""
+    h, w, c = pictures[0].shape
+    rows = math.ceil(len(pictures) / columns)
+    page = np.full((rows * (h + GAP) + GAP, columns * (w + GAP) + GAP, c), PAPER, np.uint8)
+    for number, picture in enumerate(pictures):
+        top, left = (GAP + n * (side + GAP) for n, side in zip(divmod(number, columns), (h, w), strict=True))
+        page[top : top + h, left : left + w] = picture
+    return Image.fromarray(page[..., 0] if c == 1 else page)
