@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from vlaezip.api import compress, decompress
     from vlaezip.container import info
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = ["__version__", "compress", "decompress", "info"]
 
 _HOMES = {"compress": "vlaezip.api", "decompress": "vlaezip.api", "info": "vlaezip.container"}
