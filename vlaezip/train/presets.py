@@ -54,7 +54,7 @@ LOSSY = Recipe(
         unshuffle=4, width=96, blocks=2, latent=48, features=16, levels=8,
         prior=LocalConfig(48, LATENT_WINDOW, 160, 2, 96, 2, (5, 5, 5, 5, 7, 7, 7, 7), "zero", 8),
         pixel=pixel("preview", 16 + 27, 128, 2, 48, 4), coarse=128, direct=True, guided=True,
-        lambdas=LAMBDAS,
+        lambdas=LAMBDAS, anchor=2,
     ),
     steps=12_000, crop=128, batch=4, rate=7e-4, rate_target=0.0, preview_weight=1.0,
     lambdas=LAMBDAS,
