@@ -48,10 +48,10 @@ class Linear:
         def loss() -> Tensor:
             optimiser.zero_grad()
             value = nn.functional.cross_entropy(self.net(features), target) + decay * self.net.weight.square().sum()
-            value.backward()
+            value.backward()  # type: ignore[no-untyped-call]
             return value
 
-        optimiser.step(loss)
+        optimiser.step(loss)  # type: ignore[no-untyped-call]
 
     def standard(self, x: Floats) -> Tensor:
         return torch.from_numpy((x - self.mean) / self.scale)

@@ -10,6 +10,7 @@ LAYERS = (
     "train",
     "__init__",
     "api",
+    "gallery",
     "archive",
     "lossless lossy",
     "limits refine tune",

@@ -1,6 +1,7 @@
 """The command line. Only this module prints or exits; heavy imports wait until they are needed."""
 
 import errno
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -194,6 +195,62 @@ def export(name: str, runs: tuple[tuple[str, str, str], ...], out: Path) -> None
     except TROUBLE as error:
         fail(name, error)
     click.echo(f"{model.id}  {model.name}  {grouped(model.size)} bytes  {out}")
+
+
+@commands.command()
+@click.argument("preset")
+@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--weights", type=click.Path(exists=True, path_type=Path), help="Float weights, or the folder of a run.")
+@click.option("--samples", type=click.IntRange(1), default=64, show_default=True, help="Of z, for every picture.")
+@click.option("--limit", type=click.IntRange(1), help="Take only the first so many test pictures.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+def evaluate(preset: str, data: Path, weights: Path | None, samples: int, limit: int | None, device: str) -> None:
+    """Bounds on the likelihood of PRESET's test pictures: ELBO and importance sampling, in nats a picture."""
+    from vlaezip.train import likelihood
+
+    try:
+        lines = likelihood.describe(preset, data, weights, samples, limit, device)
+        for line in lines:
+            click.echo(line)
+    except TROUBLE as error:
+        fail(preset, error)
+
+
+@commands.command()
+@click.argument("files", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--model", default="photo", show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+def reconstruct(files: tuple[str, ...], model: str, seed: int, out: Path) -> None:
+    """A sheet of pictures of one size, each with what z alone keeps of it on its right."""
+    from vlaezip import gallery, pixels, weights
+
+    try:
+        net = weights.load(weights.find(model).path, "lossless", "cpu")
+        x = gallery.gather(net, [(name, pixels.load(read(Path(name)))) for name in files])
+        shown, bits = gallery.reconstruct(net, x, seed)
+        write(out, pixels.save(gallery.pairs(net, x, shown), out.suffix))
+    except TROUBLE as error:
+        fail("reconstruct", error)
+    click.echo(f"{out}: {len(x)} pictures from {bits:.1f} bits each", err=True)
+
+
+@commands.command()
+@click.option("--model", default="photo", show_default=True)
+@click.option("--count", type=click.IntRange(1, 4096), default=64, show_default=True)
+@click.option("--side", type=click.IntRange(1, 1024), default=28, show_default=True, help="Of a picture, in pixels.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+def sample(model: str, count: int, side: int, seed: int, out: Path) -> None:
+    """A sheet of pictures drawn from the model: z from p(z), and pixels from p(x|z)."""
+    from vlaezip import gallery, pixels, weights
+
+    try:
+        net = weights.load(weights.find(model).path, "lossless", "cpu")
+        drawn = gallery.sample(net, count, side, side, seed)
+        write(out, pixels.save(gallery.sheet(list(drawn), math.isqrt(count - 1) + 1), out.suffix))
+    except TROUBLE as error:
+        fail("sample", error)
 
 
 def plan(names: Sequence[str], out: str | None, suffix: str, wanted: frozenset[str], recursive: bool) -> list[Job]:

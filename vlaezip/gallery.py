@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vlaezip import codec, local_ar
+from vlaezip import archive, codec, local_ar
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import PRECISION
 from vlaezip.local_ar import LocalAR, Scene
@@ -34,11 +34,23 @@ def reconstruct(net: Vlae, x: Ints, seed: int = 0) -> tuple[NDArray[np.uint8], f
     return decoded(net, z, x.shape[:3], np.random.default_rng(seed)), bits / len(x)
 
 
+def gather(net: Vlae, images: Sequence[tuple[str, Image.Image]]) -> Ints:
+    """Pictures of one size as the net sees them: int32 [N, H, W, C]. Raises ImageError."""
+    _, mode, samples = archive.gather(images)
+    return archive.adapt(net.config, mode, samples).astype(np.int32)
+
+
 def sample(net: Vlae, count: int, height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
     """Pictures of z drawn from p(z)."""
     rng = np.random.default_rng(seed)
     scene = net.prior_scene(codec.latent_shape((count, height, width), net.config.stride), None)
     return decoded(net, drawn(net.prior, scene, rng), (count, height, width), rng)
+
+
+def pairs(net: Vlae, x: Ints, shown: NDArray[np.uint8], columns: int = 8) -> Image.Image:
+    """A sheet of originals, each with what z keeps of it on its right."""
+    originals = (x * net.config.gain).astype(np.uint8)
+    return sheet([p for pair in zip(originals, shown, strict=True) for p in pair], 2 * columns)
 
 
 def sheet(pictures: Sequence[NDArray[np.uint8]], columns: int) -> Image.Image:

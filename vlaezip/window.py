@@ -109,12 +109,12 @@ class Reach:
         starts: dict[int, list[int]] = {}
         for dy, dx in config.window.offsets:
             starts.setdefault(dy, []).append(dx)
-        if max(map(len, starts.values())) > MAX_RUN:
-            raise ModelError(
-                f"a window has {max(map(len, starts.values()))} places in a row, at most {MAX_RUN} are taken"
-            )
+        longest = max(map(len, starts.values()), default=0)
+        if longest > MAX_RUN:
+            raise ModelError(f"a window has {longest} places in a row, at most {MAX_RUN} are taken")
         # Stretches of neighbouring places: (first offset, length).
-        self.stretches = np.array([(dy * row + min(dxs), len(dxs)) for dy, dxs in starts.items()], np.int64)
+        stretches = [(dy * row + min(dxs), len(dxs)) for dy, dxs in starts.items()]
+        self.stretches = np.array(stretches, np.int64).reshape(-1, 2)
         self.ring = np.array([dy * row + dx for dy, dx in ACTIVITY_RING])
         self.fixed = FIXED_SIZE.get(config.reference)
 

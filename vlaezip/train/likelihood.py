@@ -6,13 +6,18 @@ need, and with more samples comes the length of a code that could sum over z.
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from vlaezip import weights
 from vlaezip.config import LATENT_MAX
+from vlaezip.train import sets
+from vlaezip.train.export import average, float_file
 from vlaezip.train.nets import FINE, Vlae, posterior
+from vlaezip.train.presets import PRESETS
 from vlaezip.train.sets import Pictures, batch
 from vlaezip.window import FILL
 
@@ -84,3 +89,24 @@ def joined(parts: list[Likelihood]) -> Likelihood:
 def standard_error(bits: Tensor) -> float:
     """Of the mean over pictures."""
     return float(bits.std() / math.sqrt(len(bits)))
+
+
+def describe(
+    preset: str, data: Path, found: Path | None, samples: int, limit: int | None, device: str
+) -> Iterator[str]:
+    """Lines about the test pictures of a preset. found: a run's folder or float weights; None: those that ship."""
+    name = PRESETS[preset].data
+    if found is None:
+        found = float_file(weights.find(preset).path, "lossless")
+    net = average(found, preset).to(device)
+    test = sets.load(name, data)
+    pictures = sets.settled(test.test, test.grey)[:limit]
+    result = joined(list(evaluate(net, pictures, samples)))
+    values = pictures[0].size
+    yield f"{preset}: {len(pictures)} test pictures of {values} values, {samples} draws of z each"
+    for label, bits in (
+        ("-ELBO", result.distortion + result.kl), ("  distortion", result.distortion), ("  KL", result.kl),
+        (f"NLL, {samples} importance samples", result.bound),
+    ):  # fmt: skip
+        mean, error = float(bits.mean()), standard_error(bits)
+        yield f"{label:32}{NATS * mean:9.3f} nats +- {NATS * error:.3f}  {mean / values:8.4f} bits per dimension"

@@ -57,9 +57,16 @@ class Trainer:
     """One run of one preset. State lives in `folder`: checkpoint.pt and log.csv. start: float weights to begin with."""
 
     def __init__(
-        self, preset: str, data: Path, folder: Path, device: str, seed: int = 0, start: Path | None = None
+        self,
+        preset: str | Recipe,
+        data: Path,
+        folder: Path,
+        device: str,
+        seed: int = 0,
+        start: Path | None = None,
     ) -> None:
-        self.recipe, self.folder, self.device = PRESETS[preset], folder, device
+        self.recipe = PRESETS[preset] if isinstance(preset, str) else preset
+        self.folder, self.device = folder, device
         torch.manual_seed(seed)
         self.crops: Crops | sets.Draws
         window, reference = self.recipe.config.pixel.window, self.recipe.config.pixel.reference

@@ -342,5 +342,7 @@ def gather(padded: Tensor, c: LocalConfig) -> Tensor:
     """All windows at once: [B, up + H, left + W + right, C] -> [B * H * W, P, C]."""
     w = c.window
     height, width = padded.shape[1] - w.up, padded.shape[2] - w.left - w.right
+    if not w.offsets:
+        return padded.new_zeros(padded.shape[0] * height * width, 0, padded.shape[3])
     views = [padded[:, w.up + dy : w.up + dy + height, w.left + dx : w.left + dx + width] for dy, dx in w.offsets]
     return torch.stack(views, 3).flatten(0, 2)
