@@ -64,7 +64,7 @@ def sheet(columns: list[tuple[str, str, np.ndarray]], corners: list[tuple[int, i
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quality", type=int, default=2)
+    parser.add_argument("--quality", type=int, default=4)
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--corner", type=int, nargs=2, action="append", help="left and top of a crop")
     parser.add_argument("--out", type=Path, default=PAGE)

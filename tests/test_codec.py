@@ -145,9 +145,10 @@ def test_too_little_data_is_corrupt():
 def dream(model, seed=0, number=0, temperature=48, grey=False):
     z = codec.rounded_latent(model, crops(1, 40, 56)[0][0].astype(np.uint8), 1, 1024)
     _, preview, features = next(iter(codec.previews(model, z, 1024)))
-    return preview[0, :40, :56], codec.dream(model, preview, features, (1, 40, 56), grey, temperature, (seed, number))[
-        0
-    ]
+    if grey:
+        preview = np.repeat(preview[..., 1:2], 3, 3)
+    drawn = codec.dream(model, preview, features, (1, 40, 56), grey, temperature, (seed, number))
+    return preview[0, :40, :56], drawn[0]
 
 
 def test_dreams_are_the_same_every_time_and_differ_by_seed_and_tile():
