@@ -297,3 +297,21 @@ def test_the_package_has_a_lazy_face():
     assert {callable(getattr(vlaezip, name)) for name in ("compress", "decompress", "info")} == {True}
     with pytest.raises(AttributeError):
         _ = vlaezip.nonsense
+
+
+def test_a_sheet_of_samples(folder):
+    assert call("sample", "--count", "3", "--side", "16", "-o", "drawn.png").exit_code == 0
+    assert pixels("drawn.png")[:2] == ("RGB", (2 * 18 + 2, 2 * 18 + 2))
+
+
+def test_a_sheet_of_reconstructions(folder):
+    result = call("reconstruct", "noise.png", "noise.png", "-o", "pairs.png")
+    assert result.exit_code == 0
+    assert "2 pictures from" in result.stderr
+    assert pixels("pairs.png")[0] == "RGB"
+
+
+def test_evaluate_says_what_it_lacks(folder):
+    result = call("evaluate", "mnist-static", "--data", ".")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("vlaezip: mnist-static: ")

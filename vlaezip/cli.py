@@ -227,7 +227,7 @@ def reconstruct(files: tuple[str, ...], model: str, seed: int, out: Path) -> Non
 
     try:
         net = weights.load(weights.find(model).path, "lossless", "cpu")
-        x = gallery.gather(net, [(name, pixels.load(read(Path(name)))) for name in files])
+        x = gallery.gather(net, [(f"{n} {Path(f).name}", pixels.load(read(Path(f)))) for n, f in enumerate(files)])
         shown, bits = gallery.reconstruct(net, x, seed)
         write(out, pixels.save(gallery.pairs(net, x, shown), out.suffix))
     except TROUBLE as error:
