@@ -5,9 +5,11 @@ Each NAME.vlz has NAME.png beside it, the picture it must decode to; a lossy one
 
 from pathlib import Path
 
+from PIL import Image, ImageDraw
+
 from tests import pictures
 from vlaezip import __version__, api
-from vlaezip.container import read
+from vlaezip.container import Kind, read
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -17,9 +19,29 @@ def add(name: str, data: bytes) -> None:
     if path.exists():
         raise SystemExit(f"{path} exists, and golden files are never regenerated")
     path.write_bytes(data)
-    api.decompress(data).save(path.with_suffix(".png"))
+    whole(data).save(path.with_suffix(".png"))
     if "lossy" in name:
         api.decompress(data, preview=True).save(path.with_suffix(".preview.png"))
+
+
+def whole(data: bytes) -> Image.Image:
+    """The picture of a file, or those of an archive, one below the other."""
+    if read(data).header.kind is not Kind.ARCHIVE:
+        return api.decompress(data)
+    found = [image for _, image in api.decompress_archive(data)]
+    width, height = found[0].size
+    page = Image.new(found[0].mode, (width, height * len(found)))
+    for number, image in enumerate(found):
+        page.paste(image, (0, height * number))
+    return page
+
+
+def digits() -> list[tuple[str, Image.Image]]:
+    """Strokes of 0 and 1, not of any set."""
+    pages = [Image.new("1", (28, 28)) for _ in range(24)]
+    for n, page in enumerate(pages):
+        ImageDraw.Draw(page).arc((6 + n % 5, 4, 20, 24 - n % 3), 15 * n, 15 * n + 250, fill=1, width=2)
+    return [(f"stroke {n}", page) for n, page in enumerate(pages)]
 
 
 def tuned() -> bytes:
@@ -41,6 +63,10 @@ def main() -> None:
         add(f"lossy-{quality}", api.compress(photo, quality=quality, seed=quality))
     add("lossy-grey", api.compress(pictures.photo(52, 70, "LA"), seed=9, temperature=1.0))
     add("stored", api.compress(pictures.photo(52, 70, "P"), lossless=True))
+    add(
+        "archive", api.compress_archive((f"{n}", pictures.photo(20 + n, 30).crop((0, n, 30, n + 20))) for n in range(3))
+    )
+    add("archive-binary", api.compress_archive(digits(), model="mnist-static"))
     api.TILE = 64
     wide = pictures.photo(90, 200)
     add("lossless-chained", api.compress(wide, lossless=True))
