@@ -47,7 +47,7 @@ class Table:
 
 def publish(name: str, title: str, tables: Sequence[Table], folder: Path = RESULTS) -> Path:
     """Print the tables and write them to folder/name.md."""
-    text = "\n".join([f"# {title}", "", provenance(name), "", *(table.markdown() for table in tables)])
+    text = "\n".join([f"# {title}", "", provenance(), "", *(table.markdown() for table in tables)])
     print(text)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.md"
@@ -55,11 +55,11 @@ def publish(name: str, title: str, tables: Sequence[Table], folder: Path = RESUL
     return path
 
 
-def provenance(name: str) -> str:
+def provenance() -> str:
     """A list of command, commit, machine and date."""
     return "\n".join(
         [
-            f"- command: `{command(name)}`",
+            f"- command: `{command()}`",
             f"- commit: {commit()}",
             f"- machine: {cpu()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end",
             f"- software: Python {platform.python_version()}, "
@@ -69,10 +69,10 @@ def provenance(name: str) -> str:
     )
 
 
-def command(name: str) -> str:
+def command() -> str:
     """The command line; of absolute paths only the last part, the rest is nobody's business."""
     words = [Path(word).name if word.startswith("/") else word for word in sys.argv[1:]]
-    return shlex.join(["python", "-m", f"benchmarks.{name}", *words])
+    return shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *words])
 
 
 def commit() -> str:
