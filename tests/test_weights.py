@@ -56,7 +56,7 @@ def test_shipped_models_pass_their_known_answer_tests():
 
 @pytest.mark.parametrize("wanted", [b"\0\1\2\3", "no such model", b"", ""])
 def test_unknown_models_are_named(wanted):
-    with pytest.raises(UnknownModel, match="is not installed; installed: .*photo"):
+    with pytest.raises(UnknownModel, match=r"is not installed; installed: .*photo"):
         weights.find(wanted)
 
 
