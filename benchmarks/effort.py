@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vlaezip
-from benchmarks import pictures, report
+from benchmarks import lossless, pictures, report
 from benchmarks.report import Table
 from vlaezip.container import read
 
@@ -19,20 +19,10 @@ Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(lossless.Outcome):
     """One picture at one effort. tuning: bytes of it, 0 if there is none."""
 
-    size: int
     tuning: int
-    values: int
-    encode_seconds: float
-    decode_seconds: float
-    exact: bool
-
-    @property
-    def rate_bits(self) -> float:
-        """Bits per channel value."""
-        return 8 * self.size / self.values
 
 
 def measure(x: Pixels, effort: int) -> Outcome:
@@ -40,7 +30,7 @@ def measure(x: Pixels, effort: int) -> Outcome:
     data, encode_seconds = pictures.timed(vlaezip.compress, Image.fromarray(x), lossless=True, effort=effort)
     back, decode_seconds = pictures.timed(vlaezip.decompress, data)
     exact = bool(np.array_equal(np.asarray(back), x))
-    return Outcome(len(data), len(read(data).tuning or b""), x.size, encode_seconds, decode_seconds, exact)
+    return Outcome(len(data), x.size, encode_seconds, decode_seconds, exact, len(read(data).tuning or b""))
 
 
 def summary(effort: int, outcomes: list[Outcome], before: list[Outcome]) -> list[object]:
