@@ -36,7 +36,7 @@ def estimate(model: Vlae, pixels: np.ndarray, side: int, lanes: int) -> tuple[fl
         x = pixels[tile.slices][None].astype(np.int32)
         shape = x.shape[:3]
         if number:
-            message, z = codec.posterior_codec(model, codec.posterior(model, x)).pop(message)
+            message, z = codec.posterior_codec(model, codec.posterior(model, x)).pop(ans.whiten(message, number))
             refund += latent_bits(model, x, z)
         else:
             z = codec.first_latent(model, x)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mixtures import as_lists, random_grid, random_mixture, random_symbols, seeds
 
 from vlaezip.coding import ans
-from vlaezip.coding.logistic import Grid, Mixture, intervals, uniform_grid
+from vlaezip.coding.logistic import TOTAL, Grid, Mixture, intervals, uniform_grid
 from vlaezip.errors import CorruptFile
 
 lane_counts = st.integers(1, 9)
@@ -46,6 +46,24 @@ class Symbols:
 
     def push(self, message):
         return ans.push(message, self.starts, self.freqs, self.bounds)
+
+
+@given(seeds, lane_counts, st.integers(0, 1 << 64 - 1))
+def test_whitening_is_its_own_inverse_and_keeps_heads_in_their_range(seed, lanes, number):
+    message = random_message(np.random.default_rng(seed), lanes)
+    white = ans.whiten(message, number)
+    assert same(ans.whiten(white, number), message)
+    assert same(ans.read(ans.write(white), lanes), white)
+    assert not same(white, message)
+
+
+def test_what_a_whitened_stack_shows_is_uniform_whatever_was_pushed():
+    """A rare symbol leaves its own narrow interval on top, and a plain pop would find nothing but the tail of q."""
+    rare = np.full(100, TOTAL - 100, np.uint32), np.full(100, 100, np.uint32)
+    message = ans.push(ans.empty(1), *rare, np.array([0, 100]))
+    plain, *white = (m.heads[0] % TOTAL / TOTAL for m in (message, *(ans.whiten(message, n) for n in range(1000))))
+    assert plain > 0.9999
+    assert np.histogram(white, 10, (0, 1))[0] == pytest.approx(np.full(10, 100), abs=40)
 
 
 @settings(max_examples=60)

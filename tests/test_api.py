@@ -18,6 +18,7 @@ from PIL import Image
 
 import vlaezip
 from vlaezip import api, codec, lossless, weights
+from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.container import Container, Header, Kind, read, write
 from vlaezip.errors import CorruptFile, ImageError, ModelError, UnknownModel, VlaezipError
@@ -271,7 +272,7 @@ def test_many_tiles_chain_and_come_back(mode, size, small_tiles):
     assert same(found, image)
     if size == (130, 130):
         assert read(data).header.kind is Kind.LOSSLESS
-        assert read(data).data[4] == 1  # chained by bits-back
+        assert read(data).data[4] == Refund.WHITE
     assert api.decompress(data, preview=True).size == size
     assert api.decompress(api.compress(image)).size == size
 
@@ -300,7 +301,7 @@ def test_tiles_too_cheap_to_refund_are_not_chained(small_tiles, monkeypatch):
     data, found = back(dull, lossless=True)
     assert same(found, dull)
     assert read(data).header.kind is Kind.LOSSLESS
-    assert read(data).data[4] in (0, 1)
+    assert read(data).data[4] in (Refund.NONE, Refund.WHITE)
 
 
 def test_many_lanes_come_back(monkeypatch):
@@ -373,7 +374,7 @@ def test_pixels_that_do_not_match_their_checksum_are_refused():
     with pytest.raises(CorruptFile, match="CRC"):
         api.decompress(write(Container(file.header, bytes(4) + file.data[4:])))
     with pytest.raises(CorruptFile, match="chain"):
-        api.decompress(write(Container(file.header, file.data[:4] + b"\2" + file.data[5:])))
+        api.decompress(write(Container(file.header, file.data[:4] + b"\3" + file.data[5:])))
 
 
 def test_sizes_that_the_data_cannot_hold_are_refused():

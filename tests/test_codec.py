@@ -6,6 +6,7 @@ import random_nets
 from pictures import photo
 
 from vlaezip import codec, local_ar, weights
+from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
 
@@ -39,14 +40,14 @@ def law(model, blocks, grey, refund, lanes=1):
 
 
 @pytest.mark.parametrize("lanes", [1, 4])
-@pytest.mark.parametrize("refund", [False, True])
+@pytest.mark.parametrize("refund", list(Refund))
 @pytest.mark.parametrize("grey", [False, True])
 @pytest.mark.parametrize("kind", RANDOM)
 def test_any_model_keeps_the_law(kind, grey, refund, lanes):
     law(RANDOM[kind], [noise(shape, grey, n) for n, shape in enumerate(SHAPES)], grey, refund, lanes)
 
 
-@pytest.mark.parametrize("refund", [False, True])
+@pytest.mark.parametrize("refund", list(Refund))
 @pytest.mark.parametrize("grey", [False, True])
 def test_the_shipped_model_keeps_the_law(grey, refund):
     law(shipped(), crops(3, 40, 56, grey), grey, refund)
@@ -54,15 +55,15 @@ def test_the_shipped_model_keeps_the_law(grey, refund):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (40, 1), (17, 16), (33, 50)])
 def test_odd_sizes_keep_the_law(size):
-    law(shipped(), crops(2, *size), False, True, lanes=2)
+    law(shipped(), crops(2, *size), False, Refund.WHITE, lanes=2)
 
 
 def test_a_block_of_several_pictures_keeps_the_law():
-    law(shipped(), [np.concatenate(crops(3, 24, 20)), crops(1, 24, 20)[0]], False, True)
+    law(shipped(), [np.concatenate(crops(3, 24, 20)), crops(1, 24, 20)[0]], False, Refund.WHITE)
 
 
 def test_no_blocks_are_an_empty_stack():
-    assert ans.is_empty(codec.push_blocks(shipped(), ans.empty(2), [], False, True))
+    assert ans.is_empty(codec.push_blocks(shipped(), ans.empty(2), [], False, Refund.WHITE))
 
 
 def parts(model, x, z, level):
@@ -86,15 +87,15 @@ def test_the_first_block_costs_its_estimate(grey):
     prior = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], codec.FIRST_LEVEL), z).bits
     pixels = local_ar.encode_intervals(model.pixel, model.pixel_scene(z, x.shape[:3], grey), x).bits
     estimate = prior + pixels
-    assert abs(law(model, [x], grey, False).bits - estimate) <= 0.01 * estimate + 64 * 8
+    assert abs(law(model, [x], grey, Refund.NONE).bits - estimate) <= 0.01 * estimate + 64 * 8
 
 
 def test_a_chained_block_costs_minus_elbo():
     """-log2 p(z) - log2 p(x|z) + log2 q(z|x), for the very z that its bits-back took."""
     model, (first, x) = shipped(), crops(2, 64, 96)
-    before = codec.push_blocks(model, ans.empty(1), [first], False, True)
-    after = codec.push_blocks(model, ans.empty(1), [first, x], False, True)
-    z = codec.posterior_codec(model, codec.posterior(model, x)).pop(before)[1]
+    before = codec.push_blocks(model, ans.empty(1), [first], False, Refund.WHITE)
+    after = codec.push_blocks(model, ans.empty(1), [first, x], False, Refund.WHITE)
+    z = codec.posterior_codec(model, codec.posterior(model, x)).pop(ans.whiten(before, 1))[1]
     prior, pixels = parts(model, x, z, None)
     refund = posterior_bits(model, x, z)
     price = content(after) - content(before)
@@ -111,17 +112,17 @@ def content(message):
 def test_what_the_rounding_costs_is_what_bits_back_costs():
     """The step of the first block is chosen so that a rounded z costs what a refunded one does (DESIGN section 7)."""
     model, blocks = shipped(), crops(6, 64, 64)
-    chained, rounded = (law(model, blocks, False, refund).bits for refund in (True, False))
+    chained, rounded = (law(model, blocks, False, refund).bits for refund in (Refund.WHITE, Refund.NONE))
     assert chained == pytest.approx(rounded, rel=0.03)
 
 
 def test_a_chain_needs_bits_to_take_back():
     """A single pixel leaves too little on the stack for the z of a big block."""
     with pytest.raises(CorruptFile):
-        codec.push_blocks(RANDOM["median"], ans.empty(1), [noise((1, 1, 1)), noise((1, 40, 40))], False, True)
+        codec.push_blocks(RANDOM["median"], ans.empty(1), [noise((1, 1, 1)), noise((1, 40, 40))], False, Refund.WHITE)
 
 
-@pytest.mark.parametrize("refund", [False, True])
+@pytest.mark.parametrize("refund", list(Refund))
 def test_data_left_over_is_corrupt(refund):
     model, (x,) = RANDOM["median"], [noise((1, 4, 6))]
     message = codec.push_blocks(
@@ -133,11 +134,11 @@ def test_data_left_over_is_corrupt(refund):
 
 def test_too_little_data_is_corrupt():
     model, blocks = RANDOM["median"], [noise((1, 8, 9), seed=n) for n in range(2)]
-    message = codec.push_blocks(model, ans.empty(1), blocks, False, True)
+    message = codec.push_blocks(model, ans.empty(1), blocks, False, Refund.WHITE)
     with pytest.raises(CorruptFile):
         list(
             codec.pop_blocks(
-                model, ans.Message(message.heads, message.words[9:]), [x.shape[:3] for x in blocks], False, True
+                model, ans.Message(message.heads, message.words[9:]), [x.shape[:3] for x in blocks], False, Refund.WHITE
             )
         )
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pictures import photo
 
 from vlaezip import codec, exact, local_ar, tune, tuned, weights
+from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
 from vlaezip.tuned import Part, Tuning
@@ -96,8 +97,8 @@ def test_pixels_come_back_through_a_tuned_model(tuning, grey):
     x = pixels()
     if grey:
         x = np.repeat(x[..., :1], 3, 3)
-    message = codec.push_blocks(net, ans.empty(2), [x, x], grey, True)
-    for found in codec.pop_blocks(net, message, [SHAPE, SHAPE], grey, True):
+    message = codec.push_blocks(net, ans.empty(2), [x, x], grey, Refund.WHITE)
+    for found in codec.pop_blocks(net, message, [SHAPE, SHAPE], grey, Refund.WHITE):
         assert np.array_equal(found, x)
 
 

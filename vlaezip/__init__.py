@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from vlaezip.api import compress, compress_archive, decompress, decompress_archive
     from vlaezip.container import info
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 __all__ = ["__version__", "compress", "compress_archive", "decompress", "decompress_archive", "info"]
 
 _HOMES = {

@@ -5,6 +5,7 @@ x is int32 [B, H, W, 3] of one shape and any size; z covers it in whole strides,
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from vlaezip import local_ar
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
-from vlaezip.coding.codecs import Codec, bits_back, latent_first
+from vlaezip.coding.codecs import Codec, bits_back, latent_first, whitened
 from vlaezip.coding.logistic import Ints, intervals
 from vlaezip.coding.tables import PRECISION, TEMPERATURE
 from vlaezip.errors import CorruptFile
@@ -24,6 +25,16 @@ from vlaezip.vlae import Posterior, Shape, Vlae
 
 FIRST_LEVEL = 0  # rounding of a block that gets no refund
 TRIM = 1 << (PRECISION - 7)  # a dream draws from the middle 126/128 of each mixture: no stray can leave
+
+
+class Refund(IntEnum):
+    """How all blocks but the first take z from the stack and give its bits back: not at all, from the bits as they lie
+    there (files before 0.5), from whitened ones.
+    """
+
+    NONE = 0
+    PLAIN = 1
+    WHITE = 2
 
 
 def whole_strides(x: Ints, stride: int) -> Ints:
@@ -74,27 +85,31 @@ def pixel_codec(model: Vlae, shape: Shape, grey: bool) -> Callable[[Any], Codec]
     return lambda z: local_ar.codec(model.pixel, model.pixel_scene(z, shape, grey))
 
 
-def block_codec(model: Vlae, shape: Shape, grey: bool, chained: bool) -> Codec:
-    """A block of pictures, through bits-back or, where the stack holds nothing yet, with a rounded z."""
-
+def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: int) -> Codec:
+    """A block of pictures: number 0, whose stack holds nothing yet, with a rounded z; others as `refund` says."""
     pixels = pixel_codec(model, shape, grey)
-    if chained:
-        return bits_back(prior_codec(model, shape, None), pixels, lambda x: posterior_codec(model, posterior(model, x)))
-    return latent_first(prior_codec(model, shape, FIRST_LEVEL), pixels, lambda x: first_latent(model, x))
+    if number == 0 or refund is Refund.NONE:
+        return latent_first(prior_codec(model, shape, FIRST_LEVEL), pixels, lambda x: first_latent(model, x))
+
+    def taken(x: Ints) -> Codec:
+        plain = posterior_codec(model, posterior(model, x))
+        return whitened(plain, number) if refund is Refund.WHITE else plain
+
+    return bits_back(prior_codec(model, shape, None), pixels, taken)
 
 
-def push_blocks(model: Vlae, message: Message, blocks: Iterable[Ints], grey: bool, refund: bool) -> Message:
-    """Push blocks on one stack; with refund all but the first give q's bits back. CorruptFile: too few to take."""
+def push_blocks(model: Vlae, message: Message, blocks: Iterable[Ints], grey: bool, refund: Refund) -> Message:
+    """Push blocks on one stack. Raises CorruptFile where a refund finds too few bits to take."""
     for number, x in enumerate(blocks):
         b, h, w, _ = x.shape
-        message = block_codec(model, (b, h, w), grey, refund and number > 0).push(message, x)
+        message = block_codec(model, (b, h, w), grey, refund, number).push(message, x)
     return message
 
 
-def pop_blocks(model: Vlae, message: Message, shapes: list[Shape], grey: bool, refund: bool) -> Iterator[Ints]:
+def pop_blocks(model: Vlae, message: Message, shapes: list[Shape], grey: bool, refund: Refund) -> Iterator[Ints]:
     """Inverse of push_blocks: blocks of known shapes, the last first. Raises CorruptFile."""
     for number, shape in reversed(list(enumerate(shapes))):
-        message, x = block_codec(model, shape, grey, refund and number > 0).pop(message)
+        message, x = block_codec(model, shape, grey, refund, number).pop(message)
         yield x
     finish(message)
 

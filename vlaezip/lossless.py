@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vlaezip import codec, tune, tuned
+from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.container import Header
 from vlaezip.errors import CorruptFile
@@ -15,7 +16,7 @@ from vlaezip.limits import least_bits
 from vlaezip.tiles import Tile, split
 from vlaezip.vlae import Vlae
 
-PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, whether blocks are chained by bits-back
+PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, codec.Refund of the blocks
 CHUNK_MAX = 10  # bytes of a chunk beside its payload: type, length, checksum
 
 
@@ -29,18 +30,17 @@ def encode(net: Vlae, header: Header, colour: Any) -> bytes:
     return chain(net, header, blocks, len(tiles) > 1, checksum(colour))
 
 
-def chain(net: Vlae, header: Header, blocks: Callable[[], Iterable[Any]], refund: bool, crc: int) -> bytes:
-    """Prologue and message of blocks, which each call gives anew; they are chained by bits-back if that is possible."""
+def chain(net: Vlae, header: Header, blocks: Callable[[], Iterable[Any]], several: bool, crc: int) -> bytes:
+    """Prologue and message of blocks, which each call gives anew; several are chained where they can be."""
 
-    def push(refund: bool) -> ans.Message:
-        return codec.push_blocks(net, ans.empty(header.lanes), blocks(), header.grey, refund)
+    def push(refund: Refund) -> bytes:
+        message = codec.push_blocks(net, ans.empty(header.lanes), blocks(), header.grey, refund)
+        return PROLOGUE.pack(crc, refund) + ans.write(message)
 
     try:
-        message = push(refund)
+        return push(Refund.WHITE if several else Refund.NONE)
     except CorruptFile:  # a block was so cheap that the next had no bits to take back
-        refund = False
-        message = push(refund)
-    return PROLOGUE.pack(crc, refund) + ans.write(message)
+        return push(Refund.NONE)
 
 
 def fit(net: Vlae, header: Header, colour: Any, data: bytes, effort: int) -> tuple[bytes, bytes | None]:
@@ -58,14 +58,14 @@ def fit(net: Vlae, header: Header, colour: Any, data: bytes, effort: int) -> tup
     return smaller, tuning
 
 
-def open_data(header: Header, data: bytes) -> tuple[int, bool, ans.Message]:
+def open_data(header: Header, data: bytes) -> tuple[int, Refund, ans.Message]:
     """Checksum, refund and message of lossless data."""
     if len(data) < PROLOGUE.size:
         raise CorruptFile(f"lossless data has {len(data)} bytes, its prologue alone {PROLOGUE.size}")
     expected, refund = PROLOGUE.unpack_from(data)
-    if refund > 1:
-        raise CorruptFile(f"the flag of the chain is {refund}, not 0 or 1")
-    return expected, bool(refund), ans.read(data[PROLOGUE.size :], header.lanes)
+    if refund not in tuple(Refund):
+        raise CorruptFile(f"the chain is of kind {refund}, which is not known")
+    return expected, Refund(refund), ans.read(data[PROLOGUE.size :], header.lanes)
 
 
 def checksum(colour: Any) -> int:

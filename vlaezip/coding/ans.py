@@ -16,6 +16,7 @@ from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
 
 HEAD_LOW = 1 << 31
+WHITE_WORDS = 1 << 18  # from the top of the stack: more than a block takes
 MASK = np.uint64((1 << PRECISION) - 1)
 SHIFT = np.uint64(PRECISION)
 WORD = np.uint64(32)
@@ -45,6 +46,19 @@ def empty(lanes: int) -> Message:
 def is_empty(message: Message) -> bool:
     """Whether all that was pushed has been popped."""
     return len(message.words) == 0 and bool((message.heads == HEAD_LOW).all())
+
+
+def whiten(message: Message, number: int) -> Message:
+    """The message under a key stream (Philox, Salmon et al. 2011), all but the top of each head; its own inverse.
+
+    What is popped from a stack is as random as what was pushed was expected, so pictures unlike those that a model
+    knows leave a bias. number: of the stream, below 2**64.
+    """
+    count, top = len(message.heads), message.words[-WHITE_WORDS:]
+    stream = np.random.Philox(key=np.array([number, 0], np.uint64)).random_raw(count + (len(top) + 1) // 2)
+    words = message.words.copy()
+    words[-WHITE_WORDS:] = top ^ stream[count:].astype("<u8").view("<u4")[: len(top)]
+    return Message(message.heads ^ (stream[:count] & np.uint64(HEAD_LOW - 1)), words)
 
 
 def write(message: Message) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from vlaezip.coding.ans import Message
+from vlaezip.coding.ans import Message, whiten
 
 
 class Codec(NamedTuple):
@@ -44,3 +44,12 @@ def latent_first(prior: Codec, likelihood: Callable[[Any], Codec], encode: Calla
         return likelihood(z).pop(message)
 
     return Codec(push, pop)
+
+
+def whitened(codec: Codec, number: int) -> Codec:
+    """The codec on a message under a key stream: what it pops first is uniform, whatever was pushed before."""
+
+    def push(message: Message, x: Any) -> Message:
+        return whiten(codec.push(message, x), number)
+
+    return Codec(push, lambda message: codec.pop(whiten(message, number)))
