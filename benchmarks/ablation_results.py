@@ -36,14 +36,11 @@ def publish(family: str, preset: str, found: dict[str, Likelihood], note: str, f
         [name, *row(bits), *((None, None) if bits is first else nats(bits.bound - first.bound))]
         for name, bits in found.items()
     ]
-    columns = ["variant", *COLUMNS, f"NLL less that of {label}", "s.e. "]
-    said = (
-        f"Nats a picture; {len(first.kl)} held-out pictures, {note} "
-        "s.e.: standard error, of a difference that of its mean over pictures."
-    )
+    columns = ["variant", *COLUMNS, f"NLL less that of {label}", "s.e. of it"]
+    said = f"Nats a picture; {len(first.kl)} held-out pictures, {note} s.e.: standard error of the mean over pictures."
     report.publish(f"ablation-{family}", f"{family}, {preset}", [Table("", columns, rows, 2, said)], folder)
     with (folder / f"ablation-{family}.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([columns, *rows])
+        csv.writer(file).writerows([columns, *([round(v, 4) if isinstance(v, float) else v for v in r] for r in rows)])
     figure, axes = pyplot.subplots(figsize=(6.4, 4), layout="constrained")
     plot(axes, family, found)
     axes.set(title=f"{family}, {preset}")
@@ -73,12 +70,11 @@ def scatter(axes: Any, points: dict[str, tuple[float, float]], line: str) -> Non
 
 def bounds(axes: Any, found: dict[str, Likelihood]) -> None:
     """A line for each variant, -ELBO and NLL with two standard errors."""
-    places = range(len(found))
-    for name, marker, bits in (
-        ("-ELBO", "o", [f.distortion + f.kl for f in found.values()]), ("NLL", "D", [f.bound for f in found.values()]),
-    ):  # fmt: skip
+    kinds = {"-ELBO": [f.distortion + f.kl for f in found.values()], "NLL": [f.bound for f in found.values()]}
+    for (name, bits), marker, aside in zip(kinds.items(), "oD", (-0.1, 0.1), strict=True):
         mean, error = zip(*map(nats, bits), strict=True)
+        places = [n + aside for n in range(len(found))]
         axes.errorbar(mean, places, xerr=[2 * e for e in error], fmt=marker, capsize=3, label=name)
     axes.set(xlabel="nats a picture, with two standard errors", ylim=(len(found) - 0.5, -0.5))
-    axes.set_yticks(places, found)
+    axes.set_yticks(range(len(found)), found)
     axes.legend()

@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch.autograd.functional import jacobian
 
-from benchmarks import ablations
+from benchmarks import ablations, probe
 from vlaezip.config import LocalConfig, VlaeConfig, Window
 from vlaezip.train import likelihood, loop, nets, presets
-from vlaezip.train.variants import GUIDE, Flowed, Grey, TwoLevel, plain
+from vlaezip.train.variants import ALONE, GUIDE, Flowed, Grey, TwoLevel, plain
 from vlaezip.window import wavefront
 
 SEEN = Window(up=2, left=2, right=1)
@@ -195,8 +196,16 @@ def test_a_family_is_trained_once_and_published(name, folder, monkeypatch):
 
 
 def test_a_family_begins_with_trained_weights(folder, monkeypatch):
-    from safetensors.torch import save_file
-
     save_file(made(nets.Vlae).state_dict(), folder / "start.safetensors")
     trainer = ablations.train(replace(RECIPE, steps=0), folder, folder / "run", folder / "start.safetensors")
     assert torch.equal(trainer.average.pixel.outs[0].weight, made(nets.Vlae).pixel.outs[0].weight)
+
+
+def test_latents_of_a_run_are_the_means_of_its_averaged_net(folder, monkeypatch):
+    recipe = ablations.factorised(RECIPE)
+    trainer = ablations.train(recipe, folder, folder / "run", None)
+    net, x = probe.unseeing(folder / "run", "tiny"), trainer.valid
+    assert net.config.pixel.window == ALONE
+    expected = trainer.average.posterior(torch.from_numpy(x).float())[0].detach()
+    monkeypatch.setattr(probe, "BLOCK", 2)
+    assert np.allclose(probe.float_latents(net, x), expected.flatten(1), atol=1e-5)
