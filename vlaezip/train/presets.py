@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from vlaezip.config import LocalConfig, VlaeConfig, Window
+from vlaezip.train.nets import Vlae
 
 PIXEL_WINDOW = Window(up=4, left=5, right=4)
 LATENT_WINDOW = Window(up=2, left=3, right=2)
@@ -16,7 +17,8 @@ class Recipe:
     rate_target: bits per channel value that soft free bits keep in z (lossless). lambdas: weight of the preview's
     squared error against bits per pixel, one a level (lossy). dream: train p(x|z) and the features alone (lossy).
     data: a set of small pictures (sets.py); "": crops of photographs. beta: weight of the KL; free: bits per channel
-    value of it that cost nothing (free bits); warm: part of the run in which beta grows from zero.
+    value of it that cost nothing (free bits); warm: part of the run in which beta grows from zero. net: what is
+    trained, for ablations one of variants.py.
     """
 
     config: VlaeConfig
@@ -32,6 +34,7 @@ class Recipe:
     beta: float = 1.0
     free: float = 0.0
     warm: float = 0.0
+    net: type[Vlae] = Vlae
 
 
 def pixel(reference: str, extra: int, hidden: int, depth: int, head: int, mixtures: int) -> LocalConfig:
