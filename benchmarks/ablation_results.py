@@ -38,13 +38,13 @@ def publish(family: str, preset: str, found: dict[str, Likelihood], note: str, f
     ]
     columns = ["variant", *COLUMNS, f"NLL less that of {label}", "s.e. of it"]
     said = f"Nats a picture; {len(first.kl)} held-out pictures, {note} s.e.: standard error of the mean over pictures."
-    report.publish(f"ablation-{family}", f"{family}, {preset}", [Table("", columns, rows, 2, said)], folder)
-    with (folder / f"ablation-{family}.csv").open("w", newline="") as file:
+    report.publish(f"ablation-{family}-{preset}", f"{family}, {preset}", [Table("", columns, rows, 2, said)], folder)
+    with (folder / f"ablation-{family}-{preset}.csv").open("w", newline="") as file:
         csv.writer(file).writerows([columns, *([round(v, 4) if isinstance(v, float) else v for v in r] for r in rows)])
     figure, axes = pyplot.subplots(figsize=(6.4, 4), layout="constrained")
     plot(axes, family, found)
     axes.set(title=f"{family}, {preset}")
-    figure.savefig(folder / f"ablation-{family}.png", dpi=100)
+    figure.savefig(folder / f"ablation-{family}-{preset}.png", dpi=100)
     pyplot.close(figure)
 
 
