@@ -1,0 +1,109 @@
+"""The command line's commands on models: training, export, likelihood, sheets of pictures. Heavy imports wait."""
+
+import math
+import sys
+from pathlib import Path
+
+import click
+
+from vlaezip.jobs import TROUBLE, fail, grouped, read, write
+
+
+@click.command()
+@click.argument("preset")
+@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Checkpoint and log.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=25, show_default=True)
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option(
+    "--start", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Float weights to begin with."
+)
+def train(preset: str, data: Path, out: Path, minutes: float, device: str, start: Path | None) -> None:
+    """Train PRESET on a directory of pictures, going on where the last run in OUT ended."""
+    from vlaezip.train import loop
+
+    if preset not in loop.PRESETS:
+        raise click.UsageError(f"no preset {preset!r}, only {', '.join(loop.PRESETS)}")
+    try:
+        trainer = loop.Trainer(preset, data, out, device, start=start)
+        with click.progressbar(length=trainer.recipe.steps, label=preset, file=sys.stderr) as bar:
+            bar.update(trainer.step)
+            for row in trainer.run(minutes):
+                bar.update(int(row["step"]) - bar.pos)
+    except TROUBLE as error:
+        fail(preset, error)
+    click.echo(f"{preset}: step {trainer.step} of {trainer.recipe.steps}; log and checkpoint in {out}", err=True)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--set", "runs", nargs=3, multiple=True, required=True, metavar="SET PRESET RUN", help="Repeatable.")
+@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+def export(name: str, runs: tuple[tuple[str, str, str], ...], out: Path) -> None:
+    """Turn training runs into the model file of model NAME: proven integers."""
+    from vlaezip.train import export as exporter
+
+    try:
+        model = exporter.export(name, {which: (preset, Path(run)) for which, preset, run in runs}, out)
+    except TROUBLE as error:
+        fail(name, error)
+    click.echo(f"{model.id}  {model.name}  {grouped(model.size)} bytes  {out}")
+
+
+@click.command()
+@click.argument("preset")
+@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--weights", type=click.Path(exists=True, path_type=Path), help="Float weights, or the folder of a run.")
+@click.option("--samples", type=click.IntRange(1), default=64, show_default=True, help="Of z, for every picture.")
+@click.option("--limit", type=click.IntRange(1), help="Take only the first so many test pictures.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+def evaluate(preset: str, data: Path, weights: Path | None, samples: int, limit: int | None, device: str) -> None:
+    """Bounds on the likelihood of PRESET's test pictures: ELBO and importance sampling, in nats a picture."""
+    from vlaezip.train import likelihood
+
+    try:
+        lines = likelihood.describe(preset, data, weights, samples, limit, device)
+        for line in lines:
+            click.echo(line)
+    except TROUBLE as error:
+        fail(preset, error)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--model", default="photo", show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+def reconstruct(files: tuple[str, ...], model: str, seed: int, out: Path) -> None:
+    """A sheet of pictures of one size, each with what z alone keeps of it on its right."""
+    from vlaezip import gallery, pixels, weights
+
+    try:
+        net = weights.load(weights.find(model).path, "lossless", "cpu")
+        x = gallery.gather(net, [(f"{n} {Path(f).name}", pixels.load(read(Path(f)))) for n, f in enumerate(files)])
+        shown, bits = gallery.reconstruct(net, x, seed)
+        write(out, pixels.save(gallery.pairs(net, x, shown), out.suffix))
+    except TROUBLE as error:
+        fail("reconstruct", error)
+    click.echo(f"{out}: {len(x)} pictures from {bits:.1f} bits each", err=True)
+
+
+@click.command()
+@click.option("--model", default="photo", show_default=True)
+@click.option("--count", type=click.IntRange(1, 4096), default=64, show_default=True)
+@click.option("--side", type=click.IntRange(1, 1024), default=28, show_default=True, help="Of a picture, in pixels.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+def sample(model: str, count: int, side: int, seed: int, out: Path) -> None:
+    """A sheet of pictures drawn from the model: z from p(z), and pixels from p(x|z)."""
+    from vlaezip import gallery, pixels, weights
+
+    try:
+        net = weights.load(weights.find(model).path, "lossless", "cpu")
+        drawn = gallery.sample(net, count, side, side, seed)
+        write(out, pixels.save(gallery.sheet(list(drawn), math.isqrt(count - 1) + 1), out.suffix))
+    except TROUBLE as error:
+        fail("sample", error)
+
+
+COMMANDS = (train, export, evaluate, reconstruct, sample)
