@@ -2,11 +2,16 @@
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vlaezip.jobs import TROUBLE, fail, grouped, read, write
+
+if TYPE_CHECKING:
+    from vlaezip.train.presets import Recipe
 
 
 @click.command()
@@ -18,21 +23,60 @@ from vlaezip.jobs import TROUBLE, fail, grouped, read, write
 @click.option(
     "--start", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Float weights to begin with."
 )
-def train(preset: str, data: Path, out: Path, minutes: float, device: str, start: Path | None) -> None:
-    """Train PRESET on a directory of pictures, going on where the last run in OUT ended."""
+@click.option("--steps", type=click.IntRange(1), help="Of the optimiser, until its rate is zero.")
+@click.option("--batch", type=click.IntRange(1), help="Pictures, or crops of them, a step.")
+@click.option("--optimiser", type=click.Choice(["adam", "adamax"]))
+@click.option("--average", type=click.FloatRange(0, 1, max_open=True), help="Decay of the Polyak average; 0: none.")
+@click.option("--beta", type=click.FloatRange(0), help="Weight of the KL.")
+@click.option(
+    "--free-bits",
+    "free",
+    type=click.FloatRange(0),
+    help="KL that costs nothing, in bits per channel value: 0.0144 are the paper's 0.01 nats.",
+)
+@click.option(
+    "--soft-free-bits",
+    "rate_target",
+    type=click.FloatRange(0),
+    help="KL that the weight of the KL is moved to keep, in bits per channel value; 0: it stays.",
+)
+@click.option(
+    "--final",
+    is_flag=True,
+    default=None,
+    help="Train on the held-out pictures too, once all is chosen: the held-out figures are then of pictures seen.",
+)
+def train(preset: str, data: Path, out: Path, minutes: float, device: str, start: Path | None, **options: Any) -> None:
+    """Train PRESET on a directory of pictures, going on where the last run in OUT ended.
+
+    The last eight options change what the preset says; a run that goes on needs those that it began with.
+    """
     from vlaezip.train import loop
 
-    if preset not in loop.PRESETS:
-        raise click.UsageError(f"no preset {preset!r}, only {', '.join(loop.PRESETS)}")
+    recipe = changed(known(preset, loop.PRESETS), {k: v for k, v in options.items() if v is not None})
     try:
-        trainer = loop.Trainer(preset, data, out, device, start=start)
-        with click.progressbar(length=trainer.recipe.steps, label=preset, file=sys.stderr) as bar:
+        trainer = loop.Trainer(recipe, data, out, device, start=start)
+        with click.progressbar(length=recipe.steps, label=preset, file=sys.stderr) as bar:
             bar.update(trainer.step)
             for row in trainer.run(minutes):
                 bar.update(int(row["step"]) - bar.pos)
     except TROUBLE as error:
         fail(preset, error)
-    click.echo(f"{preset}: step {trainer.step} of {trainer.recipe.steps}; log and checkpoint in {out}", err=True)
+    click.echo(f"{preset}: step {trainer.step} of {recipe.steps}; log and checkpoint in {out}", err=True)
+
+
+def known(preset: str, presets: "dict[str, Recipe]") -> "Recipe":
+    """Raises click.UsageError."""
+    if preset not in presets:
+        raise click.UsageError(f"no preset {preset!r}, only {', '.join(presets)}")
+    return presets[preset]
+
+
+def changed(recipe: "Recipe", options: dict[str, Any]) -> "Recipe":
+    """A recipe with other options. Raises click.UsageError where they mean nothing to it."""
+    if recipe.lambdas and options.keys() & {"beta", "free", "rate_target"}:
+        raise click.UsageError("a lossy preset weighs its bits by lambdas: it has no --beta and no free bits")
+    return replace(recipe, **options)
 
 
 @click.command()
