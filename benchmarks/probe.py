@@ -1,8 +1,9 @@
 """What z knows of classes: a linear classifier on z, on the pixels, and on what the lossy code keeps of them.
 
-python -m benchmarks.probe --data FOLDER --set mnist-dynamic [--model NAME]
+python -m benchmarks.probe --data FOLDER --set mnist-dynamic [--model NAME] [--factorised RUN]
 
-Legible: the classifier is trained on original pixels, and tested on reconstructions.
+Legible: the classifier is trained on original pixels, and tested on reconstructions. RUN is that of a decoder that sees
+nothing of other pixels, from `benchmarks.ablations decoder`: all that it knows of them comes from z.
 """
 
 import argparse
@@ -13,10 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks import pictures, report
+from benchmarks import ablations, pictures, report
 from benchmarks.report import Table
 from vlaezip import codec, gallery, weights
-from vlaezip.train import sets
+from vlaezip.train import nets, sets
+from vlaezip.train.export import average
+from vlaezip.train.presets import PRESETS
 from vlaezip.vlae import Vlae
 
 BLOCK = 500
@@ -27,6 +30,13 @@ def latents(net: Vlae, x: sets.Pictures) -> Floats:
     """The posterior's mean, [N, dimensions]."""
     parts = (codec.posterior(net, x[i : i + BLOCK].astype(np.int32)).mean for i in range(0, len(x), BLOCK))
     return np.concatenate([p.reshape(len(p), -1) for p in parts]).astype(np.float32)
+
+
+@torch.no_grad()
+def float_latents(net: nets.Vlae, x: sets.Pictures) -> Floats:
+    """latents() of a float net."""
+    parts = (net.posterior(torch.from_numpy(x[i : i + BLOCK]).float())[0] for i in range(0, len(x), BLOCK))
+    return torch.cat([p.flatten(1) for p in parts]).numpy()
 
 
 def reconstructions(net: Vlae, x: sets.Pictures) -> tuple[sets.Pictures, float]:
@@ -65,11 +75,22 @@ def flat(x: sets.Pictures) -> Floats:
     return x.reshape(len(x), -1).astype(np.float32)
 
 
+def unseeing(run: Path, preset: str) -> nets.Vlae:
+    """The net of a run of the factorised decoder."""
+    return average(run, ablations.factorised(PRESETS[preset]))
+
+
+def on_z(train: Floats, test: Floats, labels: sets.Labels) -> float:
+    """Per cent right of a classifier of z."""
+    return 100 * Linear(train, labels.train).accuracy(test, labels.test)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--set", default="mnist-dynamic", choices=list(sets.LABELS))
     parser.add_argument("--model", help="whose z; without it, that of the set's name")
+    parser.add_argument("--factorised", type=Path, metavar="RUN", help="folder or float weights (.safetensors)")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
     pictures.use_threads(options.threads)
@@ -77,13 +98,16 @@ def main() -> None:
     x, test = (sets.settled(part, found.grey) for part in (found.train, found.test))
     net = weights.load(weights.find(options.model or options.set).path, "lossless", "cpu")
     pixels = Linear(flat(x), labels.train)
-    on_z = Linear(latents(net, x), labels.train)
     shown, bits = reconstructions(net, test)
     rows = [
         ["pixels", "pixels", 100 * pixels.accuracy(flat(test), labels.test)],
-        ["z, the posterior's mean", "z", 100 * on_z.accuracy(latents(net, test), labels.test)],
+        ["z, the posterior's mean", "z", on_z(latents(net, x), latents(net, test), labels)],
         ["pixels", f"reconstructions from {bits:.1f} bits", 100 * pixels.accuracy(flat(shown), labels.test)],
     ]
+    if options.factorised:
+        other = unseeing(options.factorised, options.set)
+        score = on_z(float_latents(other, x), float_latents(other, test), labels)
+        rows.append(["z of a factorised decoder", "z", score])
     table = Table("", ["trained on", "tested on", "% right"], rows, 2, "Softmax regression; the test set.")
     report.publish(f"probe-{options.set}", f"Linear classifiers on {options.set}", [table])
 

@@ -14,7 +14,7 @@ from vlaezip import config, exact, weights
 from vlaezip.errors import ModelError
 from vlaezip.layout import Layer, layers
 from vlaezip.train.nets import FINE, Vlae
-from vlaezip.train.presets import PRESETS
+from vlaezip.train.presets import PRESETS, Recipe
 
 WEIGHT_MAX, SHORT_MAX = 2047, 127
 
@@ -72,9 +72,10 @@ def integers(net: Vlae, which: str) -> dict[str, np.ndarray]:
     return tensors
 
 
-def average(run: Path, preset: str) -> Vlae:
+def average(run: Path, preset: str | Recipe) -> Vlae:
     """The averaged weights of a training run: of its checkpoint, or of the file that an export kept of it."""
-    net = Vlae(PRESETS[preset].config)
+    recipe = PRESETS[preset] if isinstance(preset, str) else preset
+    net = recipe.net(recipe.config)
     if run.suffix == ".safetensors":
         net.load_state_dict(load_file(run))
     else:

@@ -16,7 +16,7 @@ from torch import Tensor
 from vlaezip import weights
 from vlaezip.config import LATENT_MAX
 from vlaezip.train.export import average, coarse_steps, float_file
-from vlaezip.train.nets import FINE, Vlae, posterior
+from vlaezip.train.nets import FINE, Vlae
 from vlaezip.train.sets import Pictures, batch
 from vlaezip.window import FILL
 
@@ -43,17 +43,17 @@ class Bits(NamedTuple):
 def draws(net: Vlae, x: Tensor, padded: Tensor, samples: int) -> Iterator[Bits]:
     """Draws of z, one after another, for pictures [B, H, W, C]; padded: their windows' view."""
     b = len(x)
-    mean, log_scale = posterior(net, x)
+    mean, log_scale = net.posterior(x)
     scale, half = log_scale.exp(), 0.5 / FINE
     level = torch.zeros(b, dtype=torch.long, device=x.device)
-    step = torch.full_like(mean, 1 / FINE)
     for _ in range(samples):
         u = torch.rand_like(mean).clamp(1e-6, 1 - 1e-6)
-        z = (((mean + scale * torch.logit(u)) * FINE).round() / FINE).clamp(-LATENT_MAX / FINE, LATENT_MAX / FINE)
-        d = (z - mean).abs()
+        draw = (((mean + scale * torch.logit(u)) * FINE).round() / FINE).clamp(-LATENT_MAX / FINE, LATENT_MAX / FINE)
+        d = (draw - mean).abs()
         log_q = torch.log2(torch.sigmoid((half - d) / scale) - torch.sigmoid((-half - d) / scale))
+        z, step = net.warp(draw)
         prior = net.prior_bits(z, level, step)
-        features = net.synthesis(z, level)[1][..., : x.shape[1], : x.shape[2]]
+        features = net.decode(z, level)[1][..., : x.shape[1], : x.shape[2]]
         extra = features.permute(0, 2, 3, 1).flatten(0, 2)
         pixels = net.pixel_bits(x, padded, torch.zeros_like(x), extra)
         yield Bits(*(v.double().reshape(b, -1).sum(1) for v in (pixels, prior, log_q)))
@@ -67,7 +67,7 @@ def code_bits(net: Vlae, x: Tensor) -> Tensor:
     """
     steps = coarse_steps(net.log_step[0]).view(1, -1, 1, 1)
     cells = torch.div(LATENT_MAX, steps, rounding_mode="floor")
-    mean = posterior(net, x)[0] * FINE
+    mean = net.warp(net.posterior(x)[0])[0] * FINE
     z = (mean / steps + 0.5).floor().clamp(-cells, cells) * steps
     level = torch.zeros(len(x), dtype=torch.long, device=x.device)
     return net.prior_bits(z / FINE, level, (steps / FINE).expand_as(z)).double().flatten(1).sum(1)

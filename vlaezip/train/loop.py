@@ -16,7 +16,7 @@ from torch import Tensor
 from vlaezip.errors import ModelError
 from vlaezip.train import sets
 from vlaezip.train.data import Crops, find, load
-from vlaezip.train.nets import Terms, Vlae, lossless_terms, lossy, residual_bits, seams, settled_latent
+from vlaezip.train.nets import Terms, lossless_terms, lossy, residual_bits, seams, settled_latent
 from vlaezip.train.presets import PRESETS, Recipe
 from vlaezip.window import FILL, pad
 
@@ -73,8 +73,8 @@ class Trainer:
         torch.manual_seed(seed)
         self.open(data, seed)
         self.rng = np.random.default_rng(seed)
-        self.net = Vlae(self.recipe.config).to(device)
-        self.average = Vlae(self.recipe.config).to(device)
+        self.net = self.recipe.net(self.recipe.config).to(device)
+        self.average = self.recipe.net(self.recipe.config).to(device)
         if start is not None:
             self.net.load_state_dict(load_file(start))
         self.average.load_state_dict(self.net.state_dict())

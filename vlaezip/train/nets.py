@@ -183,6 +183,29 @@ def mixture_bits(
     return -torch.log2(mass * (1 - 2.0**-13) + FLOOR)
 
 
+def latent_params(model: LocalAR, shown: Tensor, extra: Tensor) -> Tensor:
+    """What a model says of every place of a grid. shown [B, Z, h, w], extra [B, E, h, w] -> [B * h * w, Z, 3, K]."""
+    c = model.config
+    fine = shown.permute(0, 2, 3, 1) * FINE
+    context = gather(pad(fine, c.window, FILL["zero"]), c).flatten(1)
+    gain = torch.full((len(context),), float(1 << GAIN_BITS), device=shown.device)
+    with full(shown):
+        seen = context.clamp(-LATENT_MAX, LATENT_MAX)
+        return model(seen, extra.permute(0, 2, 3, 1).flatten(0, 2), fine.flatten(0, 2), gain)
+
+
+def latent_bits(model: LocalAR, z: Tensor, extra: Tensor, step: Tensor | float, seen: Tensor | None = None) -> Tensor:
+    """-log2 of a model's mass on [z - step/2, z + step/2), as Vlae.prior_bits. extra [B, E, h, w]."""
+    b, _, h, w = z.shape
+    params = latent_params(model, z if seen is None else seen, extra)
+    values = (z * FINE).permute(0, 2, 3, 1).flatten(0, 2)
+    size = torch.full((len(values),), FIXED_SIZE["zero"], device=z.device)
+    if isinstance(step, Tensor):
+        step = (step * FINE).expand_as(z).permute(0, 2, 3, 1).flatten(0, 2)
+    bits = mixture_bits(params, values, size, -LATENT_MAX, LATENT_MAX, values, step)
+    return bits.view(b, h, w, -1).permute(0, 3, 1, 2)
+
+
 class Terms(NamedTuple):
     """Bits per channel value; the preview's error in squared levels, one value a picture."""
 
@@ -205,26 +228,29 @@ class Vlae(nn.Module):
         ladder = torch.linspace(0.0, -2.1, c.levels) if c.levels > 1 else torch.zeros(1)
         self.log_step = nn.Parameter(ladder[:, None].repeat(1, c.latent))
 
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Location and log-scale of q(z|x) for pictures [B, H, W, C] of any size, their edges replicated."""
+        mean, log_scale = self.analysis(whole(x, self.config.stride))
+        return mean, log_scale.clamp(LOG_LOW, LOG_HIGH)
+
+    def warp(self, draw: Tensor) -> tuple[Tensor, Tensor]:
+        """A draw from the posterior's logistics, in cells of the fine grid -> z, and the widths of its cells."""
+        return draw, torch.full_like(draw, 1 / FINE)
+
+    def decode(self, z: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        """z -> preview and features."""
+        return self.synthesis(z, level)
+
+    def told(self, z: Tensor, level: Tensor) -> Tensor:
+        """The level at every place of z, one-hot. -> [B, levels, h, w]."""
+        return F.one_hot(level, self.config.levels).float()[:, :, None, None].expand(-1, -1, *z.shape[2:])
+
     def prior_bits(self, z: Tensor, level: Tensor, step: Tensor | float, seen: Tensor | None = None) -> Tensor:
         """-log2 of the prior's mass on [z - step/2, z + step/2). z [B, Z, h, w], level [B] -> [B, Z, h, w].
 
         seen: what windows and later channels see instead of z (in training z is noisy, and seen is rounded).
         """
-        c = self.config.prior
-        b, _, h, w = z.shape
-        fine = z.permute(0, 2, 3, 1) * FINE
-        shown = fine if seen is None else seen.permute(0, 2, 3, 1) * FINE
-        context = gather(pad(shown, c.window, FILL["zero"]), c).flatten(1)
-        values = fine.flatten(0, 2)
-        extra = F.one_hot(level, self.config.levels).float()[:, None].expand(b, h * w, -1).flatten(0, 1)
-        gain = torch.full((len(values),), float(1 << GAIN_BITS), device=z.device)
-        with full(z):
-            params = self.prior(context.clamp(-LATENT_MAX, LATENT_MAX), extra, shown.flatten(0, 2), gain)
-        size = torch.full((len(values),), FIXED_SIZE["zero"], device=z.device)
-        if isinstance(step, Tensor):
-            step = (step * FINE).permute(0, 2, 3, 1).expand_as(fine).flatten(0, 2)
-        bits = mixture_bits(params, values, size, -LATENT_MAX, LATENT_MAX, values, step)
-        return bits.view(b, h, w, -1).permute(0, 3, 1, 2)
+        return latent_bits(self.prior, z, self.told(z, level), step, seen)
 
     def pixel_bits(self, x: Tensor, padded: Tensor, preview: Tensor, extra: Tensor) -> Tensor:
         """-log2 p(x|z) of each value. x, preview [B, H, W, 3]; padded: what windows see of x - preview."""
@@ -248,25 +274,22 @@ def preview_neighbourhood(preview: Tensor) -> Tensor:
     return torch.cat([(8 * d).clamp(-CONTRAST_MAX, CONTRAST_MAX) * 2.0**-5 for d in near] + [preview * 2.0**-7 - 1], 3)
 
 
-def posterior(net: Vlae, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Location and log-scale of q(z|x) for pictures [B, H, W, C] of any size, their edges replicated."""
-    stride = net.config.stride
-    whole = F.pad(x.permute(0, 3, 1, 2), (0, -x.shape[2] % stride, 0, -x.shape[1] % stride), mode="replicate")
-    mean, log_scale = net.analysis(whole)
-    return mean, log_scale.clamp(LOG_LOW, LOG_HIGH)
+def whole(x: Tensor, stride: int) -> Tensor:
+    """Pictures [B, H, W, C], their edges replicated to whole strides. -> [B, C, H', W']."""
+    return F.pad(x.permute(0, 3, 1, 2), (0, -x.shape[2] % stride, 0, -x.shape[1] % stride), mode="replicate")
 
 
 def lossless_terms(net: Vlae, x: Tensor, padded: Tensor) -> Terms:
     """One sample of the ELBO (VLAE eq. 3), z on the fine grid. x [B, H, W, C]; padded: its windows' view."""
-    mean, log_scale = posterior(net, x)
+    mean, log_scale = net.posterior(x)
     with torch.no_grad():  # the step that costs what bits-back would: its log2 is the entropy of q
         net.log_step.lerp_(log_scale.float().mean((0, 2, 3))[None] + 2, 0.01)
     u = torch.rand_like(mean).clamp(1e-4, 1 - 1e-4)
-    z = (mean + log_scale.exp() * torch.logit(u)).clamp(-LATENT_MAX / FINE, LATENT_MAX / FINE)
+    z, step = net.warp((mean + log_scale.exp() * torch.logit(u)).clamp(-LATENT_MAX / FINE, LATENT_MAX / FINE))
     entropy = (log_scale + 2) / math.log(2) + LATENT_BITS  # of a logistic, in steps of the fine grid
     level = torch.zeros(len(x), dtype=torch.long, device=x.device)
-    prior = net.prior_bits(z, level, FINE**-1 * torch.ones_like(z))
-    preview, features = (v[..., : x.shape[1], : x.shape[2]] for v in net.synthesis(z, level))
+    prior = net.prior_bits(z, level, step)
+    preview, features = (v[..., : x.shape[1], : x.shape[2]] for v in net.decode(z, level))
     bits = net.pixel_bits(x, padded, torch.zeros_like(x), features.permute(0, 2, 3, 1).flatten(0, 2))
     mse = (x.permute(0, 3, 1, 2) * net.config.gain - preview).square().mean((1, 2, 3))
     return Terms(bits.mean(), (prior - entropy).sum() / x.numel(), mse)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from vlaezip.config import LocalConfig, VlaeConfig, Window
+from vlaezip.train.nets import Vlae
 
 PIXEL_WINDOW = Window(up=4, left=5, right=4)
 LATENT_WINDOW = Window(up=2, left=3, right=2)
@@ -18,6 +19,7 @@ class Recipe:
     data: a set of small pictures (sets.py); "": crops of photographs. beta: weight of the KL; free: bits per channel
     value of it that cost nothing (free bits); warm: part of the run in which beta grows from zero. optimiser: one of
     loop.OPTIMISERS. average: decay of the Polyak average, 0: none. final: the held-out pictures are trained on too.
+    net: what is trained, for ablations one of variants.py.
     """
 
     config: VlaeConfig
@@ -36,6 +38,7 @@ class Recipe:
     beta: float = 1.0
     free: float = 0.0
     warm: float = 0.0
+    net: type[Vlae] = Vlae
 
 
 def pixel(reference: str, extra: int, hidden: int, depth: int, head: int, mixtures: int) -> LocalConfig:
