@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from vlaezip.config import LocalConfig, VlaeConfig, Window
-from vlaezip.train import likelihood, nets
+from vlaezip import gallery, weights
+from vlaezip.config import LocalConfig, VlaeConfig, Window, to_json
+from vlaezip.train import export, likelihood, nets
 
 SEEN = Window(up=1, left=1, right=1)
 CONFIG = VlaeConfig(
@@ -56,6 +57,31 @@ def test_a_prior_without_places_has_no_context():
     alone = replace(CONFIG.prior, window=Window(0, 0, 0), groups=(2,))
     found = bounds(made(replace(CONFIG, prior=alone)), 2)
     assert torch.isfinite(found.bound).all()
+
+
+def test_the_lossy_code_costs_what_the_codec_counts():
+    net = made()
+    model = weights.assemble(export.integers(net, "net"), "net", to_json(CONFIG), "cpu")
+    _, counted = gallery.reconstruct(model, gallery.adapt(model, X))
+    x = torch.from_numpy(X).float()
+    assert float(likelihood.code_bits(net, x).mean()) == pytest.approx(counted, rel=0.05)
+    with torch.no_grad():
+        net.log_step -= 2  # finer steps
+    assert (likelihood.code_bits(net, x) > counted * 1.5).all()
+
+
+def test_batches_of_any_size_find_the_same():
+    net = made()
+    one, all_ = (likelihood.joined(list(likelihood.evaluate(net, X, 1, size))) for size in (1, 6))
+    assert torch.allclose(one.code, all_.code)
+    assert one.bound.shape == all_.bound.shape == (6,)
+
+
+def test_a_description_tells_the_code_in_bits():
+    result = likelihood.Likelihood(*(torch.tensor([n, n + 2.0]).double() for n in (70.0, 10.0, 75.0, 20.0)))
+    lines = list(likelihood.describe(result, 90, 8))
+    assert lines[0].split() == ["-ELBO", "56.838", "nats", "+-", "1.386", "0.9111", "bits", "per", "dimension"]
+    assert lines[-1].split() == ["lossy", "code", "21.000", "bits", "+-", "1.000", "a", "picture"]
 
 
 def test_the_standard_error_is_that_of_a_mean():

@@ -65,6 +65,24 @@ def test_grey_is_the_probability_of_a_one():
     assert sets.settled(grey, False) is grey
 
 
+def test_a_part_is_measured_as_it_is_drawn_once(folder):
+    path, bits = folder
+    assert (sets.measured("mnist-static", path, "valid")[..., 0] == bits[20:30]).all()
+    assert (sets.measured("mnist-dynamic", path)[..., 0] == bits[:5]).all()  # 255 is always a 1
+
+
+def test_a_spread_goes_over_the_whole_set():
+    x = np.arange(10)
+    assert sets.spread(x, 3).tolist() == [0, 3, 6]
+    assert sets.spread(x, 10).tolist() == sets.spread(x, 99).tolist() == x.tolist()
+    assert len(sets.spread(x, 7)) == 7
+
+
+def test_mosaics_that_are_missing_are_named(folder):
+    with pytest.raises(FileNotFoundError, match="train_"):
+        sets.load("cifar10", folder[0])
+
+
 def test_draws_are_pictures_of_the_set_some_of_them_flipped():
     x = np.arange(5 * 3 * 4, dtype=np.uint8).reshape(5, 3, 4, 1)
     draws = sets.Draws(x, False, Window(1, 2, 1), "binary", 0, flips=True)

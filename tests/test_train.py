@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import random_nets
 import torch
+from click.testing import CliRunner
 from pictures import photo
 
-from vlaezip import weights
+from vlaezip import cli, weights
 from vlaezip.config import LocalConfig, VlaeConfig, Window
 from vlaezip.train import data, evaluate, export, loop, nets, presets
 from vlaezip.train.presets import PIXEL_WINDOW, Recipe
@@ -100,6 +101,83 @@ def test_a_run_resumes_where_it_stopped(preset, pictures, tmp_path):
     list(second.run(5))
     assert second.step == TINY[preset].steps
     assert list(second.run(5)) == []  # nothing is left to do
+
+
+def optimised(**changes):
+    return replace(TINY["tiny-lossless"], steps=3, **changes)
+
+
+def test_a_run_goes_on_with_the_options_that_it_began_with(pictures, tmp_path):
+    list(loop.Trainer(optimised(optimiser="adamax", average=0.9), pictures, tmp_path, "cpu").run(5))
+    with pytest.raises(loop.ModelError, match=r"a run with optimiser adamax, not adam; average 0\.9, not 0\.999$"):
+        loop.Trainer(optimised(), pictures, tmp_path, "cpu")
+    assert loop.Trainer(optimised(optimiser="adamax", average=0.9), pictures, tmp_path, "cpu").step == 3
+
+
+def test_checkpoints_that_do_not_tell_their_options_are_of_adam(pictures, tmp_path):
+    list(loop.Trainer(optimised(), pictures, tmp_path, "cpu").run(5))
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del state["options"]
+    torch.save(state, tmp_path / "checkpoint.pt")
+    assert loop.Trainer(optimised(average=0.5), pictures, tmp_path, "cpu").step == 3
+    with pytest.raises(loop.ModelError, match="optimiser adam, not adamax"):
+        loop.Trainer(optimised(optimiser="adamax"), pictures, tmp_path, "cpu")
+
+
+@pytest.mark.parametrize(("average", "same"), [(0.0, True), (0.999, False)])
+def test_without_an_average_the_weights_are_the_last(average, same, pictures, tmp_path):
+    trainer = loop.Trainer(optimised(average=average), pictures, tmp_path, "cpu")
+    list(trainer.run(5))
+    weights_of = zip(trainer.average.parameters(), trainer.net.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in weights_of) == same
+
+
+def test_free_bits_cost_nothing(pictures, tmp_path):
+    losses = {}
+    for free in (0.0, 1e-9, 3.0):
+        torch.manual_seed(0)
+        trainer = loop.Trainer(optimised(free=free), pictures, tmp_path / str(free), "cpu")
+        terms, loss = trainer.terms()
+        losses[free] = loss.item()
+    assert losses[0.0] == losses[1e-9]
+    assert losses[3.0] - losses[0.0] == pytest.approx(3.0 - terms.kl.item(), rel=1e-3)
+
+
+def test_a_final_run_learns_from_what_was_held_out(pictures, tmp_path, monkeypatch):
+    for final, sides in ((False, 2 * 10), (True, 2 * 12)):
+        trainer = loop.Trainer(optimised(final=final), pictures, tmp_path / f"pictures-{final}", "cpu")
+        assert len(trainer.crops.padded) == sides
+    x = np.arange(7, dtype=np.uint8)[:, None, None, None] * np.ones((1, 16, 16, 3), np.uint8)
+    monkeypatch.setattr(loop.sets, "load", lambda name, folder: loop.sets.Set(x[:4], x[4:6], x[6:]))
+    for final, seen in ((False, 4), (True, 6)):
+        trainer = loop.Trainer(optimised(data="any", final=final), pictures, tmp_path / f"set-{final}", "cpu")
+        assert trainer.crops.pictures[:, 0, 0, 0].tolist() == list(range(seen))
+        assert trainer.valid[:, 0, 0, 0].tolist() == [4, 5]
+
+
+def command(*words):
+    return CliRunner().invoke(cli.commands, [str(word) for word in words])
+
+
+def test_options_of_the_command_line_change_the_recipe(pictures, tmp_path):
+    run = ("train", "tiny-lossless", "--data", pictures, "--out", tmp_path, "--steps", 2, "--batch", 1, "--free-bits")
+    changes = (0.01, "--soft-free-bits", 0, "--beta", 0.5, "--optimiser", "adamax", "--average", 0, "--final")
+    assert command(*run, *changes).exit_code == 0
+    recipe = replace(
+        TINY["tiny-lossless"], steps=2, batch=1, free=0.01, rate_target=0.0, beta=0.5, optimiser="adamax",
+        average=0.0, final=True,
+    )  # fmt: skip
+    assert loop.Trainer(recipe, pictures, tmp_path, "cpu").step == 2
+    result = command(*run, 0.02)
+    assert result.exit_code == 1
+    assert "checkpoint.pt is of a run with" in result.stderr
+
+
+def test_lossy_presets_have_no_free_bits(pictures, tmp_path):
+    result = command("train", "tiny-lossy", "--data", pictures, "--out", tmp_path / "run", "--free-bits", 0.01)
+    assert result.exit_code == 2
+    assert "lambdas" in result.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_time_runs_out(pictures, tmp_path):

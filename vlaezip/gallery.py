@@ -13,7 +13,7 @@ from vlaezip.coding.tables import PRECISION
 from vlaezip.local_ar import LocalAR, Scene
 from vlaezip.vlae import Shape, Vlae
 
-GAP, PAPER = 2, 255  # between pictures of a sheet: pixels, and their level
+GAP, PAPER = 2, 144  # between pictures of a sheet: pixels, and their level, neither paper's nor ink's
 
 
 def drawn(net: LocalAR, scene: Scene, rng: np.random.Generator) -> Ints:
@@ -40,6 +40,11 @@ def gather(net: Vlae, images: Sequence[tuple[str, Image.Image]]) -> Ints:
     return archive.adapt(net.config, mode, samples).astype(np.int32)
 
 
+def adapt(net: Vlae, pictures: NDArray[np.uint8]) -> Ints:
+    """gather() of pictures [N, H, W, C] of a set: of 0 and 1, or in colour. Raises ImageError."""
+    return archive.adapt(net.config, "1" if pictures.shape[3] == 1 else "RGB", pictures).astype(np.int32)
+
+
 def sample(net: Vlae, count: int, height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
     """Pictures of z drawn from p(z)."""
     rng = np.random.default_rng(seed)
@@ -48,9 +53,10 @@ def sample(net: Vlae, count: int, height: int, width: int, seed: int = 0) -> NDA
 
 
 def pairs(net: Vlae, x: Ints, shown: NDArray[np.uint8], columns: int = 8) -> Image.Image:
-    """A sheet of originals, each with what z keeps of it on its right."""
+    """A sheet of originals, each with what z keeps of it on its right, nearer than its neighbours."""
     originals = (x * net.config.gain).astype(np.uint8)
-    return sheet([p for pair in zip(originals, shown, strict=True) for p in pair], 2 * columns)
+    line = np.full((*x.shape[:2], GAP // 2, x.shape[3]), PAPER, np.uint8)
+    return sheet(list(np.concatenate([originals, line, shown], 2)), columns)
 
 
 def sheet(pictures: Sequence[NDArray[np.uint8]], columns: int) -> Image.Image:
@@ -62,3 +68,8 @@ def sheet(pictures: Sequence[NDArray[np.uint8]], columns: int) -> Image.Image:
         top, left = (GAP + n * (side + GAP) for n, side in zip(divmod(number, columns), (h, w), strict=True))
         page[top : top + h, left : left + w] = picture
     return Image.fromarray(page[..., 0] if c == 1 else page)
+
+
+def enlarged(page: Image.Image, zoom: int) -> Image.Image:
+    """Every pixel as a square of zoom x zoom."""
+    return page.resize((zoom * page.width, zoom * page.height), Image.Resampling.NEAREST)

@@ -48,6 +48,11 @@ def columns(weight: Tensor) -> Tensor:
     return weight.permute(0, 2, 3, 1).flatten(1) if weight.dim() == 4 else weight
 
 
+def coarse_steps(log_step: Tensor) -> Tensor:
+    """Rounding steps of z, in steps of the fine grid: whole numbers."""
+    return (log_step.exp() * FINE).round().clamp(1, config.LATENT_MAX)
+
+
 def integers(net: Vlae, which: str) -> dict[str, np.ndarray]:
     """All tensors of a set of weights, for the model file."""
     state = {k: v.detach().double().cpu() for k, v in net.state_dict().items()}
@@ -63,7 +68,7 @@ def integers(net: Vlae, which: str) -> dict[str, np.ndarray]:
         tensors[f"{name}.weight"] = w.to(torch.int8 if largest_weight(layer) == SHORT_MAX else torch.int16).numpy()
         tensors[f"{name}.bias"] = b.to(torch.int32).numpy()
         tensors[f"{name}.shift"] = shift.to(torch.uint8).numpy()
-    tensors[f"{which}/rounding"] = (state["log_step"].exp() * FINE).round().clamp(1, 1023).to(torch.int32).numpy()
+    tensors[f"{which}/rounding"] = coarse_steps(state["log_step"]).to(torch.int32).numpy()
     return tensors
 
 

@@ -4,6 +4,8 @@ import csv
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from vlaezip.errors import ModelError
 from vlaezip.train import sets
 from vlaezip.train.data import Crops, find, load
 from vlaezip.train.nets import Terms, lossless_terms, lossy, residual_bits, seams, settled_latent
@@ -18,7 +21,7 @@ from vlaezip.train.presets import PRESETS, Recipe
 from vlaezip.window import FILL, pad
 
 LOG_EVERY, SAVE_EVERY, BITS_EVERY = 100, 500, 50
-AVERAGE = 0.999
+OPTIMISERS = {"adam": partial(torch.optim.Adam, betas=(0.9, 0.99)), "adamax": torch.optim.Adamax}
 CLIP = 0.5
 HALF_UNTIL = 0.95  # part of the run in bfloat16; the rest sharpens in float32
 PIXEL_CROP = 64  # side of the part of a lossy crop on which p(x|z) is trained
@@ -68,17 +71,7 @@ class Trainer:
         self.recipe = PRESETS[preset] if isinstance(preset, str) else preset
         self.folder, self.device = folder, device
         torch.manual_seed(seed)
-        self.crops: Crops | sets.Draws
-        window, reference = self.recipe.config.pixel.window, self.recipe.config.pixel.reference
-        if self.recipe.data:
-            found = sets.load(self.recipe.data, data)
-            self.crops = sets.Draws(found.train, found.grey, window, reference, seed, self.recipe.data == "cifar10")
-            self.valid = sets.settled(found.valid[:VALID], found.grey)
-        else:
-            train, held = find(data)
-            augmented = self.recipe.dream or not self.recipe.lambdas
-            self.crops = Crops(train, self.recipe.crop, window, seed, augmented)
-            self.held = [load(p)[:256, :256] for p in held[::4]]
+        self.open(data, seed)
         self.rng = np.random.default_rng(seed)
         self.net = self.recipe.net(self.recipe.config).to(device)
         self.average = self.recipe.net(self.recipe.config).to(device)
@@ -89,14 +82,41 @@ class Trainer:
             self.net.requires_grad_(False)
             self.net.pixel.requires_grad_(True)
             self.net.synthesis.out.requires_grad_(True)  # its features learn; p(x|z) has no gradient of the preview
-        self.optimiser = torch.optim.Adam(self.net.parameters(), betas=(0.9, 0.99))
+        self.optimiser = OPTIMISERS[self.recipe.optimiser](self.net.parameters())
         self.step, self.gamma, self.seconds = 0, 1.0, 0.0
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "checkpoint.pt").exists():
             self.resume()
 
+    def open(self, data: Path, seed: int) -> None:
+        """The pictures to learn from, and those held out, which a final run learns from too."""
+        recipe = self.recipe
+        self.crops: Crops | sets.Draws
+        window, reference = recipe.config.pixel.window, recipe.config.pixel.reference
+        if recipe.data:
+            found = sets.load(recipe.data, data)
+            seen = np.concatenate([found.train, found.valid]) if recipe.final else found.train
+            self.crops = sets.Draws(seen, found.grey, window, reference, seed, recipe.data == "cifar10")
+            self.valid = sets.settled(found.valid[:VALID], found.grey)
+        else:
+            train, held = find(data)
+            augmented = recipe.dream or not recipe.lambdas
+            self.crops = Crops(train + held if recipe.final else train, recipe.crop, window, seed, augmented)
+            self.held = [load(p)[:256, :256] for p in held[::4]]
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The recipe's fields as a checkpoint keeps them; the sizes of the net are those of its weights."""
+        return {f.name: str(getattr(self.recipe, f.name)) for f in fields(Recipe) if f.name != "config"}
+
     def resume(self) -> None:
-        state = torch.load(self.folder / "checkpoint.pt", map_location=self.device, weights_only=True)
+        """Go on from the checkpoint. Raises ModelError if it was made with other options."""
+        path = self.folder / "checkpoint.pt"
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        options = self.options
+        made = state.get("options", {"optimiser": "adam"})  # all that is known of old ones
+        if other := [f"{k} {v}, not {options[k]}" for k, v in made.items() if options.get(k, v) != v]:
+            raise ModelError(f"{path} is of a run with {'; '.join(other)}")
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -108,6 +128,7 @@ class Trainer:
         state = {
             "net": self.net.state_dict(), "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(), "step": self.step, "gamma": self.gamma, "seconds": self.seconds,
+            "options": self.options,
         }  # fmt: skip
         beside = self.folder / "checkpoint.new"
         torch.save(state, beside)
@@ -197,8 +218,8 @@ class Trainer:
 
     @torch.no_grad()
     def blend(self) -> None:
-        """Polyak average of the weights, faster at the start."""
-        keep = min(AVERAGE, 1 - 10 / (10 + self.step))
+        """Polyak average of the weights, faster at the start; without one, the weights themselves."""
+        keep = min(self.recipe.average, 1 - 10 / (10 + self.step))
         for a, b in zip(self.average.parameters(), self.net.parameters(), strict=True):
             a.lerp_(b, 1 - keep)
 

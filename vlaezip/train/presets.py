@@ -17,8 +17,9 @@ class Recipe:
     rate_target: bits per channel value that soft free bits keep in z (lossless). lambdas: weight of the preview's
     squared error against bits per pixel, one a level (lossy). dream: train p(x|z) and the features alone (lossy).
     data: a set of small pictures (sets.py); "": crops of photographs. beta: weight of the KL; free: bits per channel
-    value of it that cost nothing (free bits); warm: part of the run in which beta grows from zero. net: what is
-    trained, for ablations one of variants.py.
+    value of it that cost nothing (free bits); warm: part of the run in which beta grows from zero. optimiser: one of
+    loop.OPTIMISERS. average: decay of the Polyak average, 0: none. final: the held-out pictures are trained on too.
+    net: what is trained, for ablations one of variants.py.
     """
 
     config: VlaeConfig
@@ -31,6 +32,9 @@ class Recipe:
     lambdas: tuple[float, ...]
     dream: bool = False
     data: str = ""
+    optimiser: str = "adam"
+    average: float = 0.999
+    final: bool = False
     beta: float = 1.0
     free: float = 0.0
     warm: float = 0.0

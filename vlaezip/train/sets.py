@@ -4,6 +4,7 @@ Files are those of README's table: the published sets, packed. A set is uint8 [N
 of one channel. mnist-dynamic and omniglot are grey, 0..255: drawn anew whenever they are seen, once for the tests.
 """
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def caltech(folder: Path) -> Set:
 
 def cifar10(folder: Path) -> Set:
     def read(kind: str) -> Pictures:
-        paths = sorted((folder / "cifar10").glob(f"{kind}_*.webp"))
+        if not (paths := sorted((folder / "cifar10").glob(f"{kind}_*.webp"))):
+            raise FileNotFoundError(errno.ENOENT, f"no {kind}_*.webp in {folder / 'cifar10'}")
         return np.concatenate([mosaic(np.asarray(Image.open(p))) for p in paths])
 
     return split(read("train"), read("test"), False)
@@ -124,6 +126,17 @@ def binarise(x: Pictures, rng: np.random.Generator) -> Pictures:
 def settled(x: Pictures, grey: bool) -> Pictures:
     """Pictures to be measured on: drawn once."""
     return binarise(x, np.random.default_rng(TEST_SEED)) if grey else x
+
+
+def measured(name: str, folder: Path, part: str = "test") -> Pictures:
+    """The pictures of a part of a set that figures are of. Raises FileNotFoundError and KeyError."""
+    found = load(name, folder)
+    return settled(getattr(found, part), found.grey)
+
+
+def spread(x: Pictures, count: int) -> Pictures:
+    """So many of the pictures, or all, evenly from the first on: some sets are sorted."""
+    return x[:: max(len(x) // count, 1)][:count]
 
 
 class Draws:

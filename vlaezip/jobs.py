@@ -1,0 +1,140 @@
+"""What commands have in common: files to read and to write, jobs, and what the terminal hears of them."""
+
+import errno
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+from uuid import uuid4
+
+import click
+
+from vlaezip.errors import VlaezipError
+
+STREAM = Path("-")  # stdin as a source, stdout as a target
+TROUBLE = (VlaezipError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file to make from another."""
+
+    source: Path
+    target: Path
+
+
+def plan(names: Sequence[str], out: str | None, suffix: str, wanted: frozenset[str], recursive: bool) -> list[Job]:
+    """Which file becomes which. Raises click.UsageError if that cannot work."""
+    folder = out is not None and out != "-" and (
+        len(names) > 1 or out.endswith("/") or Path(out).is_dir() or Path(names[0]).is_dir()
+    )  # fmt: skip
+    jobs = []
+    for source, inside in sources(names, wanted, recursive):
+        if out is None:
+            jobs.append(Job(source, STREAM if source == STREAM else source.with_suffix(suffix)))
+        else:
+            jobs.append(Job(source, Path(out) / inside.with_suffix(suffix) if folder else Path(out)))
+    if not jobs:
+        raise click.UsageError(f"no {' '.join(sorted(wanted))} in {', '.join(names)}")
+    seen: set[Path] = set()
+    for job in jobs:
+        if job.target in seen:
+            name = "stdout" if job.target == STREAM else job.target
+            raise click.UsageError(f"several files would go to {name}")
+        seen.add(job.target)
+    return jobs
+
+
+def sources(names: Sequence[str], wanted: frozenset[str], recursive: bool) -> Iterator[tuple[Path, Path]]:
+    """Each file to read, and its path inside the output directory."""
+    for path in map(Path, names):
+        if not path.is_dir():
+            yield path, Path("stdin" if path == STREAM else path.name)
+        elif recursive:
+            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in wanted and p.is_file())
+            yield from ((p, p.relative_to(path)) for p in found)
+        else:
+            raise click.UsageError(f"{path} is a directory: add -r to go into it")
+
+
+def run(jobs: list[Job], work: Callable[[Job], str]) -> None:
+    """Do the jobs; one that fails does not stop the others. On a terminal, tell of those that went well too."""
+    terminal = sys.stderr.isatty()
+    with_bar = terminal and len(jobs) > 1
+    failed, held = 0, []
+    bar: AbstractContextManager[Iterable[Job]] = nullcontext(jobs)
+    if with_bar:
+        bar = click.progressbar(jobs, file=sys.stderr)
+    with bar as steps:
+        for job in steps:
+            try:
+                line = work(job)
+            except TROUBLE as error:
+                line = f"vlaezip: {job.source}: {reason(error)}"
+                failed += 1
+            if with_bar:
+                held.append(line)
+            elif terminal or line.startswith("vlaezip: "):
+                click.echo(line, err=True)
+    for line in held:
+        click.echo(line, err=True)
+    finish(failed, len(jobs))
+
+
+def finish(failed: int, total: int) -> None:
+    """Exit with 1 if anything failed."""
+    if failed and total > 1:
+        click.echo(f"{failed} of {total} files failed", err=True)
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def check_target(job: Job, force: bool) -> None:
+    """Raises OSError if the target must not be written."""
+    if job.target == STREAM:
+        if sys.stdout.isatty():
+            raise OSError("the result is binary and stdout a terminal: use -o")
+    elif job.target.exists():
+        if job.source.exists() and job.source.samefile(job.target):
+            raise OSError("would overwrite its own source")
+        if job.target.is_file() and not force:
+            raise FileExistsError(errno.EEXIST, f"{job.target} exists: use --force to overwrite it")
+
+
+def read(path: Path) -> bytes:
+    """Inverse of write."""
+    return sys.stdin.buffer.read() if path == STREAM else path.read_bytes()
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: beside its place first, and then renamed."""
+    if path == STREAM:
+        sys.stdout.buffer.write(data)
+        return
+    if path.exists() and not path.is_file():  # a device or a pipe stays what it is
+        path.write_bytes(data)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{uuid4().hex}.part")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def grouped(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def reason(error: Exception) -> str:
+    """One line, without Python's decoration."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(text.split())
+
+
+def fail(name: str, error: Exception) -> NoReturn:
+    click.echo(f"vlaezip: {name}: {reason(error)}", err=True)
+    raise click.exceptions.Exit(1)
