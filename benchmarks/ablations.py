@@ -10,8 +10,9 @@ beta: the weight of the KL, from 0.1 to 8: a rate-distortion curve. With --start
 levels: a coarse z above the fine one, against one level with as many dimensions.
 decoder: one that sees nothing of other pixels, against the local one.
 
-Runs resume, and finished ones are only evaluated: results/ablation-FAMILY-PRESET gets a table, a CSV and a plot. With --only,
-which may be repeated, the named variants are trained and nothing is written: several processes can share a family.
+Runs resume, and finished ones are only evaluated: results/ablation-FAMILY-PRESET gets a table, a CSV and a plot. With
+--only, which may be repeated, the named variants are trained and nothing is written, so that several processes can
+share a family.
 """
 
 import argparse

@@ -14,7 +14,7 @@ LAYERS = (
     "gallery",
     "archive",
     "lossless lossy",
-    "limits refine tune",
+    "limits refine settle tune",
     "container pixels",
     "codec weights tuned",
     "vlae tiles",

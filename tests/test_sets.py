@@ -93,3 +93,10 @@ def test_draws_are_pictures_of_the_set_some_of_them_flipped():
     found = {p.tobytes() for p in shown.numpy()}
     assert found <= known
     assert len(found) > len(x)
+
+
+def test_the_source_of_a_binary_picture_is_found():
+    rng = np.random.default_rng(0)
+    grey = rng.integers(0, 256, (40, 28, 28)).astype(np.uint8)
+    which = rng.permutation(40)[:25]
+    assert (sets.sources(sets.binarise(grey[which][..., None], rng), grey) == which).all()

@@ -189,9 +189,9 @@ def test_a_family_is_trained_once_and_published(name, folder, monkeypatch):
     assert not (folder / "results").exists()
     trained = run()
     assert len(trained) == len(labels)
-    with (folder / "results" / f"ablation-{name}-{PRESET}.csv").open() as file:
+    with (folder / "results" / f"ablation-{name}-tiny.csv").open() as file:
         assert [row["variant"] for row in csv.DictReader(file)] == labels
-    assert (folder / "results" / f"ablation-{name}-{PRESET}.png").exists()
+    assert (folder / "results" / f"ablation-{name}-tiny.png").exists()
     assert run() == trained  # only evaluated
 
 

@@ -149,10 +149,11 @@ def sheet(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Where sets are.")
 @click.option("--count", type=click.IntRange(1, 4096), default=32, show_default=True, help="Pictures of the set.")
 @click.option("--model", help="[default: that of the set; of files, photo]")
+@click.option("--search", is_flag=True, help="Look for a z that is worth its bits: small pictures only, seconds each.")
 @sheet
 def reconstruct(
-    files: tuple[str, ...], name: str | None, data: Path | None, count: int, model: str | None, seed: int, zoom: int,
-    out: Path,
+    files: tuple[str, ...], name: str | None, data: Path | None, count: int, model: str | None, search: bool, seed: int,
+    zoom: int, out: Path,
 ) -> None:  # fmt: skip
     """A sheet of pictures of one size, each with what z alone keeps of it on its right."""
     from vlaezip import gallery, pixels, weights
@@ -166,7 +167,7 @@ def reconstruct(
             x = gallery.adapt(net, some)
         else:
             x = gallery.gather(net, [(f"{n} {Path(f).name}", pixels.load(read(Path(f)))) for n, f in enumerate(files)])
-        shown, bits = gallery.reconstruct(net, x, seed)
+        shown, bits = gallery.reconstruct(net, x, seed, search)
         write(out, pixels.save(gallery.enlarged(gallery.pairs(net, x, shown), zoom), out.suffix))
     except TROUBLE as error:
         fail("reconstruct", error)

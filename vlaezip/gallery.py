@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vlaezip import archive, codec, local_ar
+from vlaezip import archive, codec, local_ar, settle
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import PRECISION
 from vlaezip.local_ar import LocalAR, Scene
@@ -27,9 +27,10 @@ def decoded(net: Vlae, z: Ints, shape: Shape, rng: np.random.Generator) -> NDArr
     return (drawn(net.pixel, net.pixel_scene(z, shape), rng) * net.config.gain).astype(np.uint8)
 
 
-def reconstruct(net: Vlae, x: Ints, seed: int = 0) -> tuple[NDArray[np.uint8], float]:
-    """Pictures [B, H, W, C], from their rounded z alone; and the bits of z a picture."""
-    z = codec.first_latent(net, x)
+def reconstruct(net: Vlae, x: Ints, seed: int = 0, search: bool = False) -> tuple[NDArray[np.uint8], float]:
+    """Pictures [B, H, W, C] from the z of the lossy code alone; and its bits a picture. search: settle.settled."""
+    net = settle.coarse(net)
+    z = settle.settled(net, x) if search else codec.first_latent(net, x)
     bits = local_ar.encode_intervals(net.prior, net.prior_scene(z.shape[:3], codec.FIRST_LEVEL), z).bits
     return decoded(net, z, x.shape[:3], np.random.default_rng(seed)), bits / len(x)
 

@@ -33,7 +33,7 @@ def bits_each(net: LocalAR, scene: Scene, x: Ints) -> NDArray[np.float64]:
     order, bounds = wavefront(b, h, w)
     sizes = [len(channels) for _, channels, _ in local_ar.groups(net.config, scene.grey)]
     whose = np.concatenate([np.repeat(order[a:e] // (h * w), n) for a, e in pairwise(bounds) for n in sizes])
-    return np.bincount(whose, PRECISION - np.log2(found.freqs), b)
+    return np.bincount(whose, PRECISION - np.log2(found.freqs), b).astype(np.float64)
 
 
 def cost(model: Vlae, x: Ints, z: Ints) -> NDArray[np.float64]:

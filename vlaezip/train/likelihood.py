@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vlaezip import weights
 from vlaezip.config import LATENT_MAX
+from vlaezip.settle import WIDER
 from vlaezip.train.export import average, coarse_steps, float_file
 from vlaezip.train.nets import FINE, Vlae
 from vlaezip.train.sets import Pictures, batch
@@ -61,11 +62,11 @@ def draws(net: Vlae, x: Tensor, padded: Tensor, samples: int) -> Iterator[Bits]:
 
 @torch.no_grad()
 def code_bits(net: Vlae, x: Tensor) -> Tensor:
-    """-log2 p(z) of the lossy code of pictures [B, H, W, C], float64 [B]: codec.first_latent, in floats.
+    """-log2 p(z) of the lossy code of pictures [B, H, W, C], float64 [B]: gallery.reconstruct's, in floats.
 
     The codec's own count is a little less: its scales are in 1/16 nats, which makes those of z 3 % narrower.
     """
-    steps = coarse_steps(net.log_step[0]).view(1, -1, 1, 1)
+    steps = (WIDER * coarse_steps(net.log_step[0])).round().view(1, -1, 1, 1)
     cells = torch.div(LATENT_MAX, steps, rounding_mode="floor")
     mean = net.warp(net.posterior(x)[0])[0] * FINE
     z = (mean / steps + 0.5).floor().clamp(-cells, cells) * steps

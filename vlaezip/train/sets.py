@@ -115,7 +115,24 @@ def classes(train: NDArray[np.uint8], test: NDArray[np.uint8]) -> Labels:
     return Labels(train[~held].astype(np.int64), test.astype(np.int64))
 
 
-LABELS = {"mnist-dynamic": mnist_labels, "cifar10": cifar10_labels}
+def mnist_static_labels(folder: Path) -> Labels:
+    """Of Larochelle's digits, which come without: those of the grey digits that they were drawn from."""
+    found = mnist_static(folder)
+    with np.load(folder / "binary" / "mnist_grey.npz") as f:
+        pairs = ((found.train, f["x_train"], f["y_train"]), (found.test, f["x_test"], f["y_test"]))
+        train, test = (y[sources(x, grey)].astype(np.int64) for x, grey, y in pairs)
+    return Labels(train, test)
+
+
+def sources(x: Pictures, grey: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Which of grey [M, H, W] each binary picture [N, H, W, 1] was most likely drawn from: [N]."""
+    p = (grey.reshape(len(grey), -1).astype(np.float32) / 255).clip(1e-3, 1 - 1e-3)
+    odds, none = np.log(p / (1 - p)).T, np.log1p(-p).sum(1)
+    parts = np.array_split(x.reshape(len(x), -1), -(-len(x) // 1000))
+    return np.concatenate([(part.astype(np.float32) @ odds + none).argmax(1) for part in parts])
+
+
+LABELS = {"mnist-static": mnist_static_labels, "mnist-dynamic": mnist_labels, "cifar10": cifar10_labels}
 
 
 def binarise(x: Pictures, rng: np.random.Generator) -> Pictures:
