@@ -1,0 +1,222 @@
+"""A local model on a device: its proven layers, its tables, and the rows that a step works on.
+
+A product has operands of at most 2**11, which float16 and TF32 hold as well as float32 does: 11 bits of mantissa. All
+of its sums stay below 2**24 (exact.prove), so float32 sums are integers in any order. Tensor cores align the terms of a
+sum to the largest, and keep 24 bits at the least: as all terms are below 2**24, no bit is lost there either. A device
+has to show that, though, before it is used: check().
+"""
+
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vlaezip.coding import tables
+from vlaezip.config import ACTIVATION_MAX, LocalConfig
+from vlaezip.errors import ModelError
+from vlaezip.exact import OPERAND_MAX, SUM_LIMIT, Affine
+from vlaezip.local_ar import LocalAR, Steps, groups
+from vlaezip.window import ACTIVITY_RING, FIXED_SIZE, GAIN_OF, SIZE_OF_ACTIVITY
+
+LINE = 16  # rows of operands have a multiple of so many
+PLAIN, RECTIFIED, RESIDUAL = range(3)  # what becomes of the sums, see Parts.product
+TABLES = ("SIGMOID", "WEIGHT", "INVERSE", "SIZE_OF", "LOG_SIZE")
+
+
+class Layer(NamedTuple):
+    """exact.Affine: weight [I, O] operands; bias and scale float32 [O]."""
+
+    weight: Tensor
+    bias: Tensor
+    scale: Tensor
+
+
+class Group(NamedTuple):
+    """Channels first .. first + channels, coded together when `seen` of them are known.
+
+    The grids' step, low and count: int32 [channels]; most: the largest count. shift: the channel whose surprise moves
+    the means, or -1.
+    """
+
+    first: int
+    channels: int
+    seen: int
+    head: Layer
+    out: Layer
+    step: Tensor
+    low: Tensor
+    count: Tensor
+    most: int
+    shift: int
+
+
+class Net(NamedTuple):
+    """offsets, int64 [P, 2]: (dy, dx) of the window; ring [6, 2]: of the nearest places. fixed: size number, or -1.
+
+    tables: SIGMOID, WEIGHT, INVERSE, SIZE_OF, LOG_SIZE, then GAIN_OF and SIZE_OF_ACTIVITY, int32.
+    """
+
+    config: LocalConfig
+    stem: Layer
+    layers: tuple[Layer, ...]
+    groups: tuple[Group, ...]
+    offsets: Tensor
+    ring: Tensor
+    tables: dict[str, Tensor]
+    fixed: int
+    grey: bool
+    warmth: int
+
+
+class Field(NamedTuple):
+    """B pictures of one size, being looked at or drawn.
+
+    shown, int16 [B, (up + H) * row + 1, C]: padded pictures, and a place that nobody looks at. extra int16 [B, H * W, E]
+    and base [B, H * W, C]: what is known before the first symbol.
+    """
+
+    shown: Tensor
+    extra: Tensor
+    base: Tensor
+    height: int
+    width: int
+    row: int
+
+
+class Rows(NamedTuple):
+    """What a step works on: B * M rows, picture by picture. Operands are of the layers' type, the others int32."""
+
+    inputs: Tensor  # [N, I + E]
+    trunk: Tensor  # [N, hidden + C]: the trunk, and the contrast of earlier channels
+    other: Tensor  # the same, scratch
+    head: Tensor  # [N, head]
+    answers: Tensor  # [N, channels * 3 * K]
+    mix: Tensor  # [3, N * channels, K]: weights, means, inverse scales
+    base: Tensor  # [N, C]
+    size: Tensor  # [N]
+    values: Tensor  # [N, C]
+
+    def first(self, n: int) -> "Rows":
+        """The first n rows."""
+        channels = self.mix.shape[1] // len(self.size)
+        return Rows(*(a[:, : n * channels] if a is self.mix else a[:n] for a in self))
+
+
+class Lanes(NamedTuple):
+    """B messages: heads int64 [B, L]; words int32, one message after another, each from start [B]; left, int32 [B]:
+    words of each that are left, below zero where a stack ran dry."""
+
+    heads: Tensor
+    words: Tensor
+    start: Tensor
+    left: Tensor
+
+
+class Parts(Protocol):
+    """The parts of a step, in torch (plain.py) or Triton (kernels.py).
+
+    line, int32 [1 + M]: how many places the step has, and which: i * W + j, -1 beyond.
+    """
+
+    OPERAND: torch.dtype
+
+    def look(self, net: Net, field: Field, rows: Rows, line: Tensor) -> None:
+        """Fill inputs, base and size: the twin of window.Reach.look."""
+
+    def product(self, layer: Layer, kind: int, x: Tensor, out: Tensor) -> None:
+        """floor((x @ weight + bias) * scale); clamped for RECTIFIED, added to x and clamped for RESIDUAL."""
+
+    def mixture(self, net: Net, group: Group, rows: Rows) -> None:
+        """Read the answers: the twin of logistic.mixture_kernel."""
+
+    def pop(self, net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
+        """Symbols off every message, into values, and what later groups see of them: parts.take and parts.learn."""
+
+    def draw(self, net: Net, field: Field, rows: Rows, line: Tensor) -> None:
+        """Put values where windows see them: parts.draw."""
+
+
+def build(net: LocalAR, steps: Steps, grey: bool, warmth: int, device: torch.device, operand: torch.dtype) -> Net:
+    """Of a local model, for the symbols and the warmth of a scene."""
+    config = net.config
+
+    def layer(affine: Affine) -> Layer:
+        return Layer(affine.weight.to(device, operand), affine.bias.to(device), affine.scale.to(device))
+
+    def group(number: int, channels: tuple[int, ...], seen: tuple[int, ...]) -> Group:
+        grid = [torch.from_numpy(a[list(channels)].astype(np.int32)).to(device) for a in steps]
+        shift = config.order[0] if config.relative and seen else -1
+        head, out = layer(net.heads[number]), layer(net.outs[number])
+        return Group(channels[0], len(channels), len(seen), head, out, *grid, int(steps.count[list(channels)].max()), shift)
+
+    def small(values: Any) -> Tensor:
+        return torch.from_numpy(np.array(values, np.int32)).to(device)
+
+    return Net(
+        config=config,
+        stem=layer(net.stem),
+        layers=tuple(map(layer, net.layers)),
+        groups=tuple(group(*g) for g in groups(config, grey)),
+        offsets=torch.tensor(config.window.offsets, device=device),
+        ring=torch.tensor(ACTIVITY_RING, device=device),
+        tables={name: small(getattr(tables, name)) for name in TABLES}
+        | {"GAIN_OF": small(GAIN_OF), "SIZE_OF_ACTIVITY": small(SIZE_OF_ACTIVITY)},
+        fixed=FIXED_SIZE.get(config.reference, -1),
+        grey=grey,
+        warmth=warmth,
+    )
+
+
+def rows_for(net: Net, n: int) -> Rows:
+    """Rows for n places, all zero."""
+    config, device, operand = net.config, net.stem.weight.device, net.stem.weight.dtype
+    most = max(group.channels for group in net.groups)
+
+    def operands(columns: int) -> Tensor:
+        return torch.zeros(n, -(-columns // LINE) * LINE, dtype=operand, device=device)
+
+    def integers(*shape: int) -> Tensor:
+        return torch.zeros(shape, dtype=torch.int32, device=device)
+
+    wide = config.hidden + config.channels
+    return Rows(
+        operands(len(net.stem.weight)),
+        operands(wide),
+        operands(wide),
+        operands(config.head),
+        integers(n, most * 3 * config.mixtures),
+        integers(3, n * most, config.mixtures),
+        integers(n, config.channels),
+        integers(n),
+        integers(n, config.channels),
+    )
+
+
+def check(parts: Parts, device: torch.device) -> None:
+    """Raise ModelError unless products are exact on a device, as the host program has set it up now."""
+    check_under(parts, device, torch.get_float32_matmul_precision())
+
+
+@lru_cache
+def check_under(parts: Parts, device: torch.device, precision: str) -> None:
+    """check(), with the largest operands and sums that the law allows, of one sign and of both."""
+    rng, inputs, outputs, n = np.random.default_rng(0), 160, 48, 256
+    x = rng.integers(0, ACTIVATION_MAX + 1, (n, inputs))
+    x[: n // 2] = ACTIVATION_MAX
+    most = SUM_LIMIT // ACTIVATION_MAX - 1  # of the sum of magnitudes in a column
+    weight = rng.integers(-1, 2, (inputs, outputs)) * rng.integers(0, most // inputs, (inputs, outputs))
+    weight[:, 0] = most // inputs
+    weight[:, 1:5] = 0
+    weight[-3:, 1:5] = np.array([[OPERAND_MAX, -OPERAND_MAX], [OPERAND_MAX, OPERAND_MAX - 1], [-1, 1]]).repeat(2, 1)
+    bias = rng.integers(-(1 << 11), 1 << 11, outputs)
+    layer = Layer(
+        torch.from_numpy(weight).to(device, parts.OPERAND),
+        torch.from_numpy(bias).to(device, torch.float32),
+        torch.ones(outputs, device=device),
+    )
+    found = torch.zeros(n, outputs, dtype=torch.int32, device=device)
+    parts.product(layer, PLAIN, torch.from_numpy(x).to(device, parts.OPERAND), found)
+    if not (found.cpu().numpy() == x @ weight + bias).all():
+        raise ModelError(f"device {device} does not compute exactly; the precision of float32 products is {precision!r}")
