@@ -98,6 +98,11 @@ class Vlae:
 
     def preview(self, z: Ints, level: int = 0) -> tuple[Ints, NDArray[np.int16]]:
         """The mean picture of z, int32 [B, H, W, 3], and its features c(z), int16 [B, H, W, F]. level: z's rounding."""
+        shown, features = self.synthesise(z, level)
+        return shown.cpu().numpy(), features.cpu().numpy()
+
+    def synthesise(self, z: Ints, level: int = 0) -> tuple[Tensor, Tensor]:
+        """preview, left on the device."""
         net, c, parts = self.synthesis, self.config, preview_parts(self.config)
         seen = torch.from_numpy(z).to(self.device).float()
         if c.guided:
@@ -110,8 +115,7 @@ class Vlae:
         picture = out[..., : c.channels]
         if net.direct is not None:  # beyond 2**24 a sum might be rounded, but it is clamped all the same
             picture = (picture + spread(net.direct(deep), c.stride) + parts // 2).div_(parts).floor_()
-        shown = (picture + 128).clamp_(0, 255).to(torch.int32).cpu().numpy()
-        return shown, stream(out[..., c.channels :]).to(torch.int16).cpu().numpy()
+        return (picture + 128).clamp_(0, 255).to(torch.int32), stream(out[..., c.channels :]).to(torch.int16)
 
     def steps(self, level: int | None) -> Steps:
         """Symbols of z: the fine grid (None), or the cells of a rounding level."""

@@ -1,0 +1,110 @@
+"""Blocks of many pictures of one size at once: codec.py's chains on lists of messages, the nets on a device.
+
+x is int32 [B, H, W, C], a picture for each message; z and shapes are those of codec.py for B pictures. What codec.py says
+of one picture holds for each, byte for byte.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vlaezip import codec
+from vlaezip.codec import Refund
+from vlaezip.coding.ans import Message, whiten
+from vlaezip.coding.codecs import Codec, bits_back, latent_first
+from vlaezip.coding.logistic import Ints
+from vlaezip.device import wave
+from vlaezip.device.wave import Scene
+from vlaezip.local_ar import samples
+from vlaezip.vlae import Posterior, Shape, Vlae
+from vlaezip.window import CONTRAST_MAX
+
+Messages = list[Message]
+
+
+def prior_codec(model: Vlae, shape: Shape, level: int | None) -> Codec:
+    """z under p(z): the twin of codec.prior_codec."""
+    scene = model.prior_scene(codec.latent_shape(shape, model.config.stride), level)
+    base, extra = (torch.from_numpy(a).to(model.device) for a in (scene.base, scene.extra))
+    return wave.codec(model.prior, Scene(base, extra, scene.steps))
+
+
+def pixel_scene(model: Vlae, z: Ints, shape: Shape, grey: bool) -> Scene:
+    """p(x|z), without leaving the device: the twin of Vlae.pixel_scene."""
+    _, h, w = shape
+    preview, features = (a[:, :h, :w] for a in model.synthesise(z))
+    base = preview.to(torch.int16)
+    steps = samples(model.config.channels, model.config.values)
+    if model.config.pixel.reference != "preview":
+        return Scene(torch.zeros_like(base), features, steps, grey)
+    return Scene(base, torch.cat([features, neighbourhood(base)], 3), steps, grey)
+
+
+def neighbourhood(preview: Tensor) -> Tensor:
+    """The twin of vlae.neighbourhood."""
+    h, w = preview.shape[1:3]
+    i, j = (torch.arange(-1, n + 1, device=preview.device).clamp(0, n - 1) for n in (h, w))
+    edge = preview[:, i][:, :, j]
+    near = [edge[:, y : y + h, x : x + w] - preview for y in range(3) for x in range(3) if (y, x) != (1, 1)]
+    return torch.cat([(8 * d).clamp(-CONTRAST_MAX, CONTRAST_MAX) for d in near] + [preview - 128], 3)
+
+
+def posterior_codec(model: Vlae, x: Ints) -> Codec:
+    """z under q(z|x), picture by picture."""
+    q = codec.posterior(model, x)
+    each = [codec.posterior_codec(model, Posterior(q.mean[n : n + 1], q.scale[n : n + 1])) for n in range(len(x))]
+
+    def push(messages: Messages, z: Any) -> Messages:
+        return [c.push(m, z[n : n + 1]) for n, (c, m) in enumerate(zip(each, messages, strict=True))]
+
+    def pop(messages: Messages) -> tuple[Messages, Any]:
+        found = [c.pop(m) for c, m in zip(each, messages, strict=True)]
+        return [m for m, _ in found], np.concatenate([z for _, z in found])
+
+    return Codec(push, pop)
+
+
+def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: int) -> Codec:
+    """The twin of codec.block_codec."""
+    prior = prior_codec(model, shape, codec.FIRST_LEVEL if number == 0 or refund is Refund.NONE else None)
+
+    def pixels(z: Any) -> Codec:
+        return wave.codec(model.pixel, pixel_scene(model, z, shape, grey))
+
+    if number == 0 or refund is Refund.NONE:
+        return latent_first(prior, pixels, lambda x: codec.first_latent(model, x))
+
+    def taken(x: Ints) -> Codec:
+        plain = posterior_codec(model, x)
+        return whitened(plain, number) if refund is Refund.WHITE else plain
+
+    return bits_back(prior, pixels, taken)
+
+
+def whitened(each: Codec, number: int) -> Codec:
+    """The twin of codecs.whitened."""
+
+    def under(messages: Messages) -> Messages:
+        return [whiten(m, number) for m in messages]
+
+    return Codec(lambda messages, x: under(each.push(messages, x)), lambda messages: each.pop(under(messages)))
+
+
+def push_blocks(model: Vlae, messages: Messages, blocks: Iterable[Ints], grey: bool, refund: Refund) -> Messages:
+    """The twin of codec.push_blocks: block k of every picture at once."""
+    for number, x in enumerate(blocks):
+        b, h, w, _ = x.shape
+        messages = block_codec(model, (b, h, w), grey, refund, number).push(messages, x)
+    return messages
+
+
+def pop_blocks(model: Vlae, messages: Messages, shapes: list[Shape], grey: bool, refund: Refund) -> Iterator[Ints]:
+    """The twin of codec.pop_blocks. Raises CorruptFile if any of the messages is."""
+    for number, shape in reversed(list(enumerate(shapes))):
+        messages, x = block_codec(model, shape, grey, refund, number).pop(messages)
+        yield x
+    for message in messages:
+        codec.finish(message)
