@@ -18,7 +18,7 @@ from vlaezip.config import ACTIVATION_MAX, LocalConfig
 from vlaezip.errors import ModelError
 from vlaezip.exact import OPERAND_MAX, SUM_LIMIT, Affine
 from vlaezip.local_ar import LocalAR, Steps, groups
-from vlaezip.window import ACTIVITY_RING, FIXED_SIZE, GAIN_OF, SIZE_OF_ACTIVITY
+from vlaezip.window import FIXED_SIZE, GAIN_OF, SIZE_OF_ACTIVITY
 
 LINE = 16  # rows of operands have a multiple of so many
 PLAIN, RECTIFIED, RESIDUAL = range(3)  # what becomes of the sums, see Parts.product
@@ -53,7 +53,7 @@ class Group(NamedTuple):
 
 
 class Net(NamedTuple):
-    """offsets, int64 [P, 2]: (dy, dx) of the window; ring [6, 2]: of the nearest places. fixed: size number, or -1.
+    """fixed: the size number of windows without a reference, or -1.
 
     tables: SIGMOID, WEIGHT, INVERSE, SIZE_OF, LOG_SIZE, then GAIN_OF and SIZE_OF_ACTIVITY, int32.
     """
@@ -62,8 +62,6 @@ class Net(NamedTuple):
     stem: Layer
     layers: tuple[Layer, ...]
     groups: tuple[Group, ...]
-    offsets: Tensor
-    ring: Tensor
     tables: dict[str, Tensor]
     fixed: int
     grey: bool
@@ -74,7 +72,8 @@ class Field(NamedTuple):
     """B pictures of one size, being looked at or drawn.
 
     shown, int16 [B, (up + H) * row + 1, C]: padded pictures, and a place that nobody looks at. extra int16 [B, H * W, E]
-    and base [B, H * W, C]: what is known before the first symbol.
+    and base [B, H * W, C]: what is known before the first symbol. reach, int64 [P]: from a place of the canvas to those
+    of its window; ring [6]: to the nearest.
     """
 
     shown: Tensor
@@ -83,6 +82,8 @@ class Field(NamedTuple):
     height: int
     width: int
     row: int
+    reach: Tensor
+    ring: Tensor
 
 
 class Rows(NamedTuple):
@@ -159,8 +160,6 @@ def build(net: LocalAR, steps: Steps, grey: bool, warmth: int, device: torch.dev
         stem=layer(net.stem),
         layers=tuple(map(layer, net.layers)),
         groups=tuple(group(*g) for g in groups(config, grey)),
-        offsets=torch.tensor(config.window.offsets, device=device),
-        ring=torch.tensor(ACTIVITY_RING, device=device),
         tables={name: small(getattr(tables, name)) for name in TABLES}
         | {"GAIN_OF": small(GAIN_OF), "SIZE_OF_ACTIVITY": small(SIZE_OF_ACTIVITY)},
         fixed=FIXED_SIZE.get(config.reference, -1),

@@ -39,14 +39,14 @@ def contrast(difference: Tensor, gain: Tensor) -> Tensor:
 def look(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
     """See net.Parts."""
     _, i, j, spot = places(net, field, line)
-    context = field.shown[:, spot[:, None] + net.offsets @ net.offsets.new_tensor([field.row, 1])].int()  # [B, M, P, C]
+    context = field.shown[:, spot[:, None] + field.reach].int()  # [B, M, P, C]
     b, m, _, c = context.shape
     if net.fixed >= 0:
         base = context.new_zeros(b, m, c)
         size = context.new_full((b, m), net.fixed)
         said = [contrast(context.flatten(2), net.tables["GAIN_OF"][net.fixed])]
     else:
-        ring = field.shown[:, spot[:, None] + net.ring @ net.ring.new_tensor([field.row, 1])].int()
+        ring = field.shown[:, spot[:, None] + field.ring].int()
         west, north, corner = ring[:, :, 0], ring[:, :, 1], ring[:, :, 2]
         low, high = torch.minimum(west, north), torch.maximum(west, north)
         base = torch.maximum(low, torch.minimum(high, west + north - corner))
@@ -109,11 +109,10 @@ def search(
     """logistic.search: symbols, and their intervals. A look divides what is left into PROBES parts at once."""
     first, start, end = low.long(), torch.zeros_like(target), torch.full_like(target, TOTAL)
     part = torch.arange(1, PROBES, device=target.device)
-    while most > 1:
-        most = -(-most // PROBES)
-        values = cumulative(net, mix, step, low, count, first[..., None] + most * part)
+    for look in reversed(range(next(n for n in range(32) if PROBES**n >= most))):
+        values = cumulative(net, mix, step, low, count, first[..., None] + PROBES**look * part)
         below = values <= target[..., None]
-        first = first + most * below.sum(-1)
+        first = first + PROBES**look * below.sum(-1)
         start = torch.maximum(start, torch.where(below, values, 0).amax(-1))
         end = torch.minimum(end, torch.where(below, TOTAL, values).amin(-1))
     return first, start, end

@@ -8,6 +8,7 @@ local_ar.py: the same integers, and the same words of messages.
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from vlaezip.device import plain
 from vlaezip.device.net import PLAIN, RECTIFIED, RESIDUAL, Field, Lanes, Net, Parts, Rows
 from vlaezip.errors import CorruptFile
 from vlaezip.local_ar import LocalAR, Steps, segments
-from vlaezip.window import FILL, pad, wavefront
+from vlaezip.window import ACTIVITY_RING, FILL, pad, wavefront
 
 UNIT = 64  # places: steps are padded to a multiple
 CHUNK_ROWS = {"cpu": 1 << 12, "cuda": 1 << 18}  # of the parallel pass
@@ -44,13 +45,11 @@ class Scene(NamedTuple):
 @cache
 def parts_for(kind: str) -> Parts:
     """The parts of a step for a kind of device: Triton's on a GPU that has it."""
-    if kind == "cuda":
-        try:
-            from vlaezip.device import kernels
-        except ImportError:
-            return plain
-        return kernels
-    return plain
+    if kind != "cuda" or find_spec("triton") is None:
+        return plain
+    from vlaezip.device import kernels
+
+    return kernels
 
 
 def field_of(config: LocalConfig, scene: Scene, x: Tensor | None) -> Field:
@@ -59,7 +58,10 @@ def field_of(config: LocalConfig, scene: Scene, x: Tensor | None) -> Field:
     rest = torch.zeros_like(scene.base) if x is None else (x - scene.base).to(torch.int16)
     shown = pad(rest, config.window, FILL[config.reference])
     flat = torch.cat([shown.flatten(1, 2), shown.new_zeros(b, 1, c)], 1)
-    return Field(flat, scene.extra.reshape(b, h * w, -1), scene.base.reshape(b, h * w, c), h, w, shown.shape[2])
+    row = shown.shape[2]
+    reach, ring = (torch.tensor([dy * row + dx for dy, dx in o]) for o in (config.window.offsets, ACTIVITY_RING))
+    extra, base = (a.reshape(b, h * w, -1).contiguous() for a in (scene.extra, scene.base))
+    return Field(flat, extra, base, h, w, row, reach.to(flat.device), ring.to(flat.device))
 
 
 def seen(field: Field, config: LocalConfig) -> Ints:
