@@ -16,6 +16,7 @@ LAYERS = (
     "lossless lossy",
     "limits refine settle tune",
     "container pixels",
+    "device",
     "codec weights tuned",
     "vlae tiles",
     "local_ar",

@@ -4,17 +4,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vlaezip.api import compress, compress_archive, decompress, decompress_archive
+    from vlaezip.api import compress, compress_archive, compress_batch, decompress, decompress_archive, decompress_batch
     from vlaezip.container import info
 
 __version__ = "0.5.0"
-__all__ = ["__version__", "compress", "compress_archive", "decompress", "decompress_archive", "info"]
+__all__ = [
+    "__version__",
+    "compress",
+    "compress_archive",
+    "compress_batch",
+    "decompress",
+    "decompress_archive",
+    "decompress_batch",
+    "info",
+]
 
 _HOMES = {
     "compress": "vlaezip.api",
     "compress_archive": "vlaezip.api",
+    "compress_batch": "vlaezip.api",
     "decompress": "vlaezip.api",
     "decompress_archive": "vlaezip.api",
+    "decompress_batch": "vlaezip.api",
     "info": "vlaezip.container",
 }
 

@@ -2,25 +2,30 @@
 
 import math
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from vlaezip import archive, lossy, pixels, tune, tuned, weights
 from vlaezip.container import ARCHIVE_TILE, MODELLED_MODES, Container, Header, Kind, read, write
+from vlaezip.device.batch import room
 from vlaezip.errors import CorruptFile, ImageError, ModelError, WrongKind
 from vlaezip.limits import least_bits
+from vlaezip.lossless import PROLOGUE, decode_many, encode_many, fit
 from vlaezip.lossless import decode as decode_lossless
 from vlaezip.lossless import encode as encode_lossless
-from vlaezip.lossless import fit
 from vlaezip.lossless import preview as preview_lossless
 from vlaezip.names import numbered
-from vlaezip.pixels import Picture
+from vlaezip.pixels import Picture, Plane
 from vlaezip.vlae import Vlae
+
+K = TypeVar("K", bound=Hashable)
 
 TILE = 1024
 PLACES_PER_LANE = 1 << 14
+MANY = 8  # pictures that a GPU decodes sooner than a CPU
 MAX_LANES = 1 << 12
 DEFAULT_QUALITY = 6
 DEFAULT_TEMPERATURE = 0.94
@@ -52,36 +57,85 @@ def compress(
     """
     check_effort(effort)
     image = pixels.prepare(image)
-    width, height = image.size
-    meta = pixels.metadata(image, strip)
-    stored = Header(Kind.STORED, image.mode, width, height, b"", 1, 1, 0, 0, 0)
     if image.mode not in MODELLED_MODES:
-        return write(Container(stored, pixels.store(image), None, *meta))
-    picture = pixels.split(image)
-    info = weights.find(model)
-    colour = np.broadcast_to(picture.pixels, (height, width, 3))
-    net = weights.load(info.path, "lossless" if lossless else "lossy", choose(device))
-    if net.config.channels != 3:
-        raise ImageError(f"model {model} takes archives of mode {' and '.join(archive.modes(net.config))} only")
+        return write(Container(stored_header(image), pixels.store(image), None, *pixels.metadata(image, strip)))
+    picture = pixels.split(image, strip)
+    net = network(model, "lossless" if lossless else "lossy", choose(device))
+    colour = np.broadcast_to(picture.pixels, (image.height, image.width, 3))
     if lossless:
-        header = Header(
-            Kind.LOSSLESS, picture.mode, width, height, bytes.fromhex(info.id), TILE, lanes(width * height), 0, 0, 0
-        )
+        header = lossless_header(image, model)
         data = encode_lossless(net, header, colour)
     else:
-        level = check_quality(quality, net)
-        warmth = check_temperature(temperature)
-        header = Header(Kind.LOSSY, picture.mode, width, height, bytes.fromhex(info.id), TILE, 1, level, warmth, seed)
+        header = lossy_header(image, model, check_quality(quality, net), check_temperature(temperature), seed)
         data = lossy.encode(net, header, colour, effort)
+    return finished(net, header, image, picture, data, effort)
+
+
+def compress_batch(
+    images: Sequence[Image.Image], *, lossless: bool = False, device: str = "auto", **options: Any
+) -> list[bytes]:
+    """compress of every picture, with its options: the same files. On a GPU, lossless pictures of one size at once."""
+    device = choose_for(device, len(images) if lossless else 1)
+    if device == "cpu" or not lossless or options.get("effort"):
+        return [compress(image, lossless=lossless, device=device, **options) for image in images]
+    return coded_together([pixels.prepare(image) for image in images], device, **options)
+
+
+def coded_together(
+    images: list[Image.Image], device: str, model: str = weights.DEFAULT, strip: bool = False, **options: Any
+) -> list[bytes]:
+    """compress_batch, on a device. Pictures that no model takes go their own way."""
+    net, files = network(model, "lossless", device), [b""] * len(images)
+    for (mode, _), numbers in alike([(image.mode, image.size) for image in images]).items():
+        if mode not in MODELLED_MODES:
+            for n in numbers:
+                files[n] = compress(images[n], lossless=True, model=model, strip=strip, **options)
+            continue
+        header = lossless_header(images[numbers[0]], model)
+        for some in batches(numbers, header, net):
+            pictures = [pixels.split(images[n], strip) for n in some]
+            shape = (len(some), header.height, header.width, 3)
+            colours = np.broadcast_to(np.stack([p.pixels for p in pictures]), shape)
+            for n, picture, data in zip(some, pictures, encode_many(net, header, colours), strict=True):
+                files[n] = finished(net, header, images[n], picture, data, 0)
+    return files
+
+
+def finished(net: Vlae, header: Header, image: Image.Image, picture: Picture, data: bytes, effort: int) -> bytes:
+    """The file of a picture that a model coded, or that is stored because it takes less then, or is flat."""
     alpha = None if picture.alpha is None else pixels.pack_alpha(picture.alpha)
+    meta = picture.icc, picture.exif, picture.xmp
     size = len(data) + len(alpha or b"")
     flat = 8 * len(data) < least_bits(header, net.config.stride, net.config.latent)
     if (flat or may_be_smaller(image, size)) and (len(kept := pixels.store(image)) < size or flat):
-        return write(Container(stored, kept, None, *meta))
+        return write(Container(stored_header(image), kept, None, *meta))
     tuning = None
-    if effort and lossless:
+    if effort and header.kind is Kind.LOSSLESS:
+        colour = np.broadcast_to(picture.pixels, (image.height, image.width, 3))
         data, tuning = fit(net, header, colour, data, effort)
     return write(Container(header, data, alpha, *meta, tuning))
+
+
+def stored_header(image: Image.Image) -> Header:
+    return Header(Kind.STORED, image.mode, image.width, image.height)
+
+
+def lossless_header(image: Image.Image, model: str) -> Header:
+    (width, height), key = image.size, bytes.fromhex(weights.find(model).id)
+    return Header(Kind.LOSSLESS, image.mode, width, height, key, TILE, lanes(width * height))
+
+
+def lossy_header(image: Image.Image, model: str, level: int, warmth: int, seed: int) -> Header:
+    (width, height), key = image.size, bytes.fromhex(weights.find(model).id)
+    return Header(Kind.LOSSY, image.mode, width, height, key, TILE, 1, level, warmth, seed)
+
+
+def network(model: str, which: str, device: str) -> Vlae:
+    """A model of single pictures. Raises ImageError."""
+    net = weights.load(weights.find(model).path, which, device)
+    if net.config.channels != 3:
+        raise ImageError(f"model {model} takes archives of mode {' and '.join(archive.modes(net.config))} only")
+    return net
 
 
 def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> Image.Image:
@@ -104,9 +158,57 @@ def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> I
         net = weights.load(info.path, "lossy", choose(device))
         check_size(net, header, file.data)
         colour = lossy.decode(net, header, file.data, preview)
+    return joined(file, colour)
+
+
+def decompress_batch(files: Sequence[bytes], *, device: str = "auto") -> list[Image.Image]:
+    """decompress of every file. On a GPU, lossless pictures of one size and model at once."""
+    device = choose_for(device, len(files))
+    if device == "cpu":
+        return [decompress(data, device=device) for data in files]
+    return decoded_together(files, device)
+
+
+def decoded_together(files: Sequence[bytes], device: str) -> list[Image.Image]:
+    """decompress_batch, on a device. What is not lossless goes its own way."""
+    opened, images = [read(data) for data in files], [Image.new("1", (0, 0))] * len(files)
+    for key, numbers in alike([(f.header, f.tuning, f.data[: PROLOGUE.size][-1:]) for f in opened]).items():
+        header, tuning, _ = key
+        if header.kind is not Kind.LOSSLESS:
+            for n in numbers:
+                images[n] = decompress(files[n], device=device)
+            continue
+        net = weights.load(weights.find(header.model).path, "lossless", device)
+        for n in numbers:
+            check_size(net, header, opened[n].data)
+        if tuning is not None:
+            net = tuned.read_into(net, tuning, header.grey)
+        for some in batches(numbers, header, net):
+            for n, colour in zip(some, decode_many(net, header, [opened[n].data for n in some]), strict=True):
+                images[n] = joined(opened[n], colour)
+    return images
+
+
+def joined(file: Container, colour: Plane) -> Image.Image:
+    """The picture of decoded samples [H, W, 3] and what stands beside them in the file."""
+    header = file.header
     planes = colour[..., :1] if header.grey else colour
     alpha = None if file.alpha is None else pixels.unpack_alpha(file.alpha, header.height, header.width)
     return pixels.join(Picture(header.mode, planes, alpha, file.icc, file.exif, file.xmp))
+
+
+def alike(keys: Iterable[K]) -> dict[K, list[int]]:
+    """Numbers of the things that have the same key."""
+    found: dict[K, list[int]] = {}
+    for number, key in enumerate(keys):
+        found.setdefault(key, []).append(number)
+    return found
+
+
+def batches(numbers: list[int], header: Header, net: Vlae) -> Iterator[list[int]]:
+    """Runs of pictures of a size, as many as the device of the net has room for."""
+    most = max(1, room(net.device) // (header.width * header.height))
+    yield from (numbers[start : start + most] for start in range(0, len(numbers), most))
 
 
 def compress_archive(
@@ -154,6 +256,15 @@ def choose(device: str) -> str:
             f"device {device} is not there; auto and cpu are" + (", and cuda" if torch.cuda.is_available() else "")
         )
     return device
+
+
+def choose_for(device: str, count: int) -> str:
+    """The device for so many pictures: auto takes a GPU for many, as they share its steps."""
+    if device == "auto" and count >= MANY:
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return choose(device)
 
 
 def lanes(places: int) -> int:

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from vlaezip import codec, tune, tuned
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.container import Header
+from vlaezip.device import batch
 from vlaezip.errors import CorruptFile
 from vlaezip.limits import least_bits
 from vlaezip.tiles import Tile, split
@@ -28,6 +29,18 @@ def encode(net: Vlae, header: Header, colour: Any) -> bytes:
         return (colour[t.slices][None].astype(np.int32) for t in tiles)
 
     return chain(net, header, blocks, len(tiles) > 1, checksum(colour))
+
+
+def encode_many(net: Vlae, header: Header, colours: Any) -> list[bytes]:
+    """encode of every picture, at once on the device of the net. colours uint8 [B, H, W, 3]."""
+    tiles = split(header.height, header.width, header.tile)
+    refund = Refund.WHITE if len(tiles) > 1 else Refund.NONE
+    blocks = (colours[:, *t.slices].astype(np.int32) for t in tiles)
+    try:
+        messages = batch.push_blocks(net, [ans.empty(header.lanes)] * len(colours), blocks, header.grey, refund)
+    except CorruptFile:  # see chain; which of the pictures it was does not matter
+        return [encode(net, header, colour) for colour in colours]
+    return [PROLOGUE.pack(checksum(c), refund) + ans.write(m) for c, m in zip(colours, messages, strict=True)]
 
 
 def chain(net: Vlae, header: Header, blocks: Callable[[], Iterable[Any]], several: bool, crc: int) -> bytes:
@@ -92,6 +105,20 @@ def decode(net: Vlae, header: Header, data: bytes) -> Any:
         colour[tile.slices] = x[0]
     check_sum(colour, expected)
     return colour
+
+
+def decode_many(net: Vlae, header: Header, files: Sequence[bytes]) -> Any:
+    """decode of the data of many files that share header and prologue's refund, at once: uint8 [B, H, W, 3]."""
+    opened = [open_data(header, data) for data in files]
+    tiles = split(header.height, header.width, header.tile)
+    colours = np.empty((len(files), header.height, header.width, 3), np.uint8)
+    shapes = [(len(files), t.height, t.width) for t in tiles]
+    decoded = batch.pop_blocks(net, [message for *_, message in opened], shapes, header.grey, opened[0][1])
+    for tile, x in zip(reversed(tiles), decoded, strict=True):
+        colours[:, *tile.slices] = x
+    for colour, (expected, _, _) in zip(colours, opened, strict=True):
+        check_sum(colour, expected)
+    return colours
 
 
 def preview(net: Vlae, header: Header, data: bytes) -> Any:

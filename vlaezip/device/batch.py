@@ -1,7 +1,7 @@
 """Blocks of many pictures of one size at once: codec.py's chains on lists of messages, the nets on a device.
 
-x is int32 [B, H, W, C], a picture for each message; z and shapes are those of codec.py for B pictures. What codec.py says
-of one picture holds for each, byte for byte.
+x is int32 [B, H, W, C], a picture for each message; z and shapes are those of codec.py for B pictures. What codec.py
+says of one picture holds for each, byte for byte.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from torch import Tensor
 from vlaezip import codec
 from vlaezip.codec import Refund
 from vlaezip.coding.ans import Message, whiten
-from vlaezip.coding.codecs import Codec, bits_back, latent_first
+from vlaezip.coding.codecs import Pair, bits_back, latent_first
 from vlaezip.coding.logistic import Ints
 from vlaezip.device import wave
 from vlaezip.device.wave import Scene
@@ -22,10 +22,21 @@ from vlaezip.local_ar import samples
 from vlaezip.vlae import Posterior, Shape, Vlae
 from vlaezip.window import CONTRAST_MAX
 
+PLACE_BYTES = 256  # of a device's memory, for each pixel of a batch, at the most
+MOST_PLACES = 1 << 27
+
 Messages = list[Message]
+Batch = Pair[Messages]  # codecs of many pictures
 
 
-def prior_codec(model: Vlae, shape: Shape, level: int | None) -> Codec:
+def room(device: torch.device) -> int:
+    """Pixels that a batch may have on a device."""
+    if device.type != "cuda":
+        return MOST_PLACES
+    return min(MOST_PLACES, torch.cuda.mem_get_info(device)[0] // PLACE_BYTES)
+
+
+def prior_codec(model: Vlae, shape: Shape, level: int | None) -> Batch:
     """z under p(z): the twin of codec.prior_codec."""
     scene = model.prior_scene(codec.latent_shape(shape, model.config.stride), level)
     base, extra = (torch.from_numpy(a).to(model.device) for a in (scene.base, scene.extra))
@@ -52,7 +63,7 @@ def neighbourhood(preview: Tensor) -> Tensor:
     return torch.cat([(8 * d).clamp(-CONTRAST_MAX, CONTRAST_MAX) for d in near] + [preview - 128], 3)
 
 
-def posterior_codec(model: Vlae, x: Ints) -> Codec:
+def posterior_codec(model: Vlae, x: Ints) -> Batch:
     """z under q(z|x), picture by picture."""
     q = codec.posterior(model, x)
     each = [codec.posterior_codec(model, Posterior(q.mean[n : n + 1], q.scale[n : n + 1])) for n in range(len(x))]
@@ -64,33 +75,33 @@ def posterior_codec(model: Vlae, x: Ints) -> Codec:
         found = [c.pop(m) for c, m in zip(each, messages, strict=True)]
         return [m for m, _ in found], np.concatenate([z for _, z in found])
 
-    return Codec(push, pop)
+    return Pair(push, pop)
 
 
-def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: int) -> Codec:
+def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: int) -> Batch:
     """The twin of codec.block_codec."""
     prior = prior_codec(model, shape, codec.FIRST_LEVEL if number == 0 or refund is Refund.NONE else None)
 
-    def pixels(z: Any) -> Codec:
+    def pixels(z: Any) -> Batch:
         return wave.codec(model.pixel, pixel_scene(model, z, shape, grey))
 
     if number == 0 or refund is Refund.NONE:
         return latent_first(prior, pixels, lambda x: codec.first_latent(model, x))
 
-    def taken(x: Ints) -> Codec:
+    def taken(x: Ints) -> Batch:
         plain = posterior_codec(model, x)
         return whitened(plain, number) if refund is Refund.WHITE else plain
 
     return bits_back(prior, pixels, taken)
 
 
-def whitened(each: Codec, number: int) -> Codec:
+def whitened(each: Batch, number: int) -> Batch:
     """The twin of codecs.whitened."""
 
     def under(messages: Messages) -> Messages:
         return [whiten(m, number) for m in messages]
 
-    return Codec(lambda messages, x: under(each.push(messages, x)), lambda messages: each.pop(under(messages)))
+    return Pair(lambda messages, x: under(each.push(messages, x)), lambda messages: each.pop(under(messages)))
 
 
 def push_blocks(model: Vlae, messages: Messages, blocks: Iterable[Ints], grey: bool, refund: Refund) -> Messages:

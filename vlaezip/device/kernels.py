@@ -1,11 +1,9 @@
 """The parts of a step as Triton kernels: fewer and larger than those of torch (net.Parts). plain.py is their reference.
 
-Operands are float16, which holds integers up to 2**11, and sums float32, as net.py explains. A message is a program of its
-own: its lanes are the elements of a vector, and a round of the lanes ends when those that ran low have taken their words
-in order, which a prefix sum gives.
+Operands are float16, which holds integers up to 2**11, and sums float32, as net.py explains. A message is a program of
+its own: its lanes are the elements of a vector, and a round of the lanes ends when those that ran low have taken their
+words in order, which a prefix sum gives.
 """
-
-from typing import Any
 
 import torch
 import triton
@@ -23,7 +21,7 @@ BLOCK = 32  # places or rows of a program
 DOT_ROWS, DOT_DEPTH, DOT_COLUMNS = 64, 32, 64  # of a tile of a product
 PROBES = 16  # edges that a look of a search sees at once
 
-RECTIFIED = tl.constexpr(nets.RECTIFIED)
+PLAIN = tl.constexpr(nets.PLAIN)
 RESIDUAL = tl.constexpr(nets.RESIDUAL)
 HIGHEST = tl.constexpr(ACTIVATION_MAX)
 CONTRAST = tl.constexpr(CONTRAST_MAX)
@@ -50,14 +48,14 @@ SCALE_COUNT = tl.constexpr(tables.SCALE_COUNT)
 
 
 @triton.jit
-def contrast(difference: Any, gain: Any) -> Any:
+def contrast(difference, gain):
     """window.contrast, in integers."""
     shown = (difference * gain + GAIN_HALF) >> GAIN_SHIFT
     return tl.minimum(tl.maximum(shown, -CONTRAST), CONTRAST)
 
 
 @triton.jit
-def around(shown: Any, row: Any, spot: Any, c: tl.constexpr) -> Any:
+def around(shown, row, spot, c: tl.constexpr):
     """The median edge detector of places in one of three channels, and the activity around them."""
     west = tl.load(shown + (spot - 1) * 3 + c).to(tl.int32)
     north = tl.load(shown + (spot - row) * 3 + c).to(tl.int32)
@@ -73,11 +71,11 @@ def around(shown: Any, row: Any, spot: Any, c: tl.constexpr) -> Any:
 
 @triton.jit
 def look_kernel(
-    shown: Any, extra: Any, below: Any, line: Any, reach: Any, sizes: Any, gains: Any, inputs: Any, base: Any,
-    size: Any, m: Any, slots: Any, pixels: Any, width: Any, row: Any, first: Any, columns: Any, extras: Any,
-    stride: Any, fixed: tl.constexpr, channels: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
-) -> None:  # fmt: skip
-    """A block of places of a picture. first: where the canvas has place 0; columns: of the window; room: >= channels."""
+    shown, extra, below, line, reach, sizes, gains, inputs, base,
+    size, m, slots, pixels, width, row, first, columns, extras,
+    stride, fixed: tl.constexpr, channels: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
+    """A block of places of a picture. first: where place 0 is; columns: of the window; room: >= channels."""
     b = tl.program_id(1).to(tl.int64)
     p = tl.program_id(0) * block + tl.arange(0, block)
     there = p < m
@@ -132,9 +130,9 @@ def look_kernel(
 
 @triton.jit
 def product_kernel(
-    x: Any, weight: Any, bias: Any, scale: Any, out: Any, n: Any, inputs: Any, outputs: Any, x_row: Any, out_row: Any,
+    x, weight, bias, scale, out, n, inputs, outputs, x_row, out_row,
     kind: tl.constexpr, rows: tl.constexpr, depth: tl.constexpr, columns: tl.constexpr,
-) -> None:  # fmt: skip
+):  # fmt: skip
     """A tile of rows x columns of a layer. Every partial sum is below 2**24, so float32 holds it."""
     r = (tl.program_id(0) * rows + tl.arange(0, rows)).to(tl.int64)
     c = tl.program_id(1) * columns + tl.arange(0, columns)
@@ -149,17 +147,17 @@ def product_kernel(
     total = tl.floor(total * tl.load(scale + c, mask=c < outputs, other=1.0)[None, :])
     if kind == RESIDUAL:
         total += tl.load(x + r[:, None] * x_row + c[None, :], mask=there & wanted, other=0.0).to(tl.float32)
-    if kind == RESIDUAL or kind == RECTIFIED:
+    if kind != PLAIN:
         total = tl.minimum(tl.maximum(total, 0.0), HIGHEST)
     tl.store(out + r[:, None] * out_row + c[None, :], total.to(out.dtype.element_ty), mask=there & wanted)
 
 
 @triton.jit
 def mixture_kernel(
-    answers: Any, base: Any, values: Any, size: Any, mix: Any, weight_of: Any, inverse_of: Any, unit_of: Any,
-    log_of: Any, n: Any, answers_row: Any, plane: Any, first: Any, shift: Any, warmth: Any, channels: tl.constexpr,
+    answers, base, values, size, mix, weight_of, inverse_of, unit_of,
+    log_of, n, answers_row, plane, first, shift, warmth, channels: tl.constexpr,
     all_channels: tl.constexpr, components: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
-) -> None:  # fmt: skip
+):  # fmt: skip
     """The mixtures of a block of symbols: row by row, and in each the channels of the group. room: >= components."""
     s = tl.program_id(0) * block + tl.arange(0, block)
     there = s < n * channels
@@ -193,8 +191,8 @@ def mixture_kernel(
 
 
 @triton.jit
-def cumulative(mix: Any, plane: Any, there: Any, sigmoid: Any, step: Any, low: Any, count: Any, k: Any,
-               components: tl.constexpr) -> Any:  # fmt: skip
+def cumulative(mix, plane, there, sigmoid, step, low, count, k,
+               components: tl.constexpr):  # fmt: skip
     """logistic.cumulative of symbols k [L, S], int32. mix: pointers to the first component of L mixtures."""
     edge = 8 * step[:, None] * (2 * k - 1)
     mass = tl.zeros_like(k)
@@ -212,11 +210,11 @@ def cumulative(mix: Any, plane: Any, there: Any, sigmoid: Any, step: Any, low: A
 
 @triton.jit
 def pop_kernel(
-    heads: Any, words: Any, starts: Any, lefts: Any, line: Any, mix: Any, steps: Any, lows: Any, counts: Any,
-    sigmoid: Any, gains: Any, base: Any, size: Any, values: Any, trunk: Any, m: Any, width: Any, plane: Any,
-    first: Any, trunk_row: Any, known: Any, channels: tl.constexpr, all_channels: tl.constexpr, grey: tl.constexpr,
+    heads, words, starts, lefts, line, mix, grid,
+    sigmoid, gains, base, size, values, trunk, m, width, plane,
+    first, trunk_row, known, channels: tl.constexpr, all_channels: tl.constexpr, grey: tl.constexpr,
     components: tl.constexpr, looks: tl.constexpr, lanes: tl.constexpr, probes: tl.constexpr,
-) -> None:  # fmt: skip
+):  # fmt: skip
     """A message: rounds of its lanes, a symbol each. lanes: a power of two that is at least width, the message's."""
     b = tl.program_id(0).to(tl.int64)
     lane = tl.arange(0, lanes)
@@ -230,15 +228,15 @@ def pop_kernel(
         at = done + lane
         there = live & (at < total)
         c = at % channels
-        step = tl.load(steps + c)
-        low = tl.load(lows + c)
-        count = tl.load(counts + c)
+        step = tl.load(grid + c)
+        low = tl.load(grid + channels + c)
+        count = tl.load(grid + 2 * channels + c)
         target = (head & (TOTAL - 1)).to(tl.int32)
         mixes = mix + (b * m * channels + at) * components
         symbol, start = low, tl.zeros_like(target)
         end = start + TOTAL
         for look in tl.static_range(looks):
-            part: tl.constexpr = probes ** (looks - 1 - look)
+            part = probes ** (looks - 1 - look)
             k = symbol[:, None] + part * probe[None, :]
             value = cumulative(mixes, plane, there, sigmoid, step, low, count, k, components)
             below = value <= target[:, None]
@@ -269,9 +267,9 @@ def pop_kernel(
 
 @triton.jit
 def draw_kernel(
-    shown: Any, below: Any, values: Any, line: Any, m: Any, slots: Any, pixels: Any, height: Any, width: Any, row: Any,
-    first: Any, left: Any, right: Any, channels: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
-) -> None:  # fmt: skip
+    shown, below, values, line, m, slots, pixels, height, width, row,
+    first, left, right, channels: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
     """A block of places of a picture. room: >= channels."""
     b = tl.program_id(1).to(tl.int64)
     p = tl.program_id(0) * block + tl.arange(0, block)
@@ -335,7 +333,7 @@ def pop(net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
     b, width = lanes.heads.shape
     looks = next(n for n in range(1, 32) if PROBES**n >= group.most)
     pop_kernel[(b,)](
-        lanes.heads, lanes.words, lanes.start, lanes.left, line, rows.mix, group.step, group.low, group.count,
+        lanes.heads, lanes.words, lanes.start, lanes.left, line, rows.mix, group.grid,
         net.tables["SIGMOID"], net.tables["GAIN_OF"], rows.base, rows.size, rows.values, rows.trunk, len(line) - 1,
         width, rows.mix.stride(0), group.first, rows.trunk.stride(0), net.config.hidden + group.seen,
         channels=group.channels, all_channels=net.config.channels, grey=net.grey, components=net.config.mixtures,

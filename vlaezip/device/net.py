@@ -6,6 +6,7 @@ sum to the largest, and keep 24 bits at the least: as all terms are below 2**24,
 has to show that, though, before it is used: check().
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
@@ -36,8 +37,8 @@ class Layer(NamedTuple):
 class Group(NamedTuple):
     """Channels first .. first + channels, coded together when `seen` of them are known.
 
-    The grids' step, low and count: int32 [channels]; most: the largest count. shift: the channel whose surprise moves
-    the means, or -1.
+    grid, int32 [3, channels]: step, low and count of their symbols; most: the largest count. shift: the channel whose
+    surprise moves the means, or -1.
     """
 
     first: int
@@ -45,9 +46,7 @@ class Group(NamedTuple):
     seen: int
     head: Layer
     out: Layer
-    step: Tensor
-    low: Tensor
-    count: Tensor
+    grid: Tensor
     most: int
     shift: int
 
@@ -71,9 +70,9 @@ class Net(NamedTuple):
 class Field(NamedTuple):
     """B pictures of one size, being looked at or drawn.
 
-    shown, int16 [B, (up + H) * row + 1, C]: padded pictures, and a place that nobody looks at. extra int16 [B, H * W, E]
-    and base [B, H * W, C]: what is known before the first symbol. reach, int64 [P]: from a place of the canvas to those
-    of its window; ring [6]: to the nearest.
+    shown, int16 [B, (up + H) * row + 1, C]: padded pictures, and a place that nobody looks at. extra and base, int16
+    [B, H * W, E] and [B, H * W, C]: what is known before the first symbol. reach, int64 [P]: from a place of the canvas
+    to those of its window; ring [6]: to the nearest.
     """
 
     shown: Tensor
@@ -115,6 +114,9 @@ class Lanes(NamedTuple):
     left: Tensor
 
 
+Product = Callable[[Layer, int, Tensor, Tensor], None]
+
+
 class Parts(Protocol):
     """The parts of a step, in torch (plain.py) or Triton (kernels.py).
 
@@ -147,10 +149,10 @@ def build(net: LocalAR, steps: Steps, grey: bool, warmth: int, device: torch.dev
         return Layer(affine.weight.to(device, operand), affine.bias.to(device), affine.scale.to(device))
 
     def group(number: int, channels: tuple[int, ...], seen: tuple[int, ...]) -> Group:
-        grid = [torch.from_numpy(a[list(channels)].astype(np.int32)).to(device) for a in steps]
+        grid = torch.from_numpy(np.stack([a[list(channels)] for a in steps]).astype(np.int32)).to(device)
         shift = config.order[0] if config.relative and seen else -1
         head, out = layer(net.heads[number]), layer(net.outs[number])
-        return Group(channels[0], len(channels), len(seen), head, out, *grid, int(steps.count[list(channels)].max()), shift)
+        return Group(channels[0], len(channels), len(seen), head, out, grid, int(grid[2].max()), shift)
 
     def small(values: Any) -> Tensor:
         return torch.from_numpy(np.array(values, np.int32)).to(device)
@@ -195,11 +197,11 @@ def rows_for(net: Net, n: int) -> Rows:
 
 def check(parts: Parts, device: torch.device) -> None:
     """Raise ModelError unless products are exact on a device, as the host program has set it up now."""
-    check_under(parts, device, torch.get_float32_matmul_precision())
+    check_under(parts.product, parts.OPERAND, device, torch.get_float32_matmul_precision())
 
 
 @lru_cache
-def check_under(parts: Parts, device: torch.device, precision: str) -> None:
+def check_under(product: Product, operand: torch.dtype, device: torch.device, precision: str) -> None:
     """check(), with the largest operands and sums that the law allows, of one sign and of both."""
     rng, inputs, outputs, n = np.random.default_rng(0), 160, 48, 256
     x = rng.integers(0, ACTIVATION_MAX + 1, (n, inputs))
@@ -211,11 +213,13 @@ def check_under(parts: Parts, device: torch.device, precision: str) -> None:
     weight[-3:, 1:5] = np.array([[OPERAND_MAX, -OPERAND_MAX], [OPERAND_MAX, OPERAND_MAX - 1], [-1, 1]]).repeat(2, 1)
     bias = rng.integers(-(1 << 11), 1 << 11, outputs)
     layer = Layer(
-        torch.from_numpy(weight).to(device, parts.OPERAND),
+        torch.from_numpy(weight).to(device, operand),
         torch.from_numpy(bias).to(device, torch.float32),
         torch.ones(outputs, device=device),
     )
     found = torch.zeros(n, outputs, dtype=torch.int32, device=device)
-    parts.product(layer, PLAIN, torch.from_numpy(x).to(device, parts.OPERAND), found)
+    product(layer, PLAIN, torch.from_numpy(x).to(device, operand), found)
     if not (found.cpu().numpy() == x @ weight + bias).all():
-        raise ModelError(f"device {device} does not compute exactly; the precision of float32 products is {precision!r}")
+        raise ModelError(
+            f"device {device} does not compute exactly; the precision of float32 products is {precision!r}"
+        )

@@ -129,7 +129,7 @@ def pop(net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
         index = first + lane
         there = index < line[0] * n
         at, channel = index.clamp(max=m * n - 1), index % n
-        step, low, count = (a[channel].expand(b, width) for a in (group.step, group.low, group.count))
+        step, low, count = group.grid[:, None, channel].expand(3, b, width)
         heads = lanes.heads
         target = heads & (TOTAL - 1)
         symbol, start, end = search(net, mix[:, :, at], step, low, count, group.most, target)

@@ -1,8 +1,8 @@
 """The wavefront over a batch of equal pictures, each with a message of its own, on a device.
 
 A step is a fixed sequence of parts, without a look at its results from the host: windows, net, then for each group of
-channels mixtures and symbols, and the canvas. Which step it is lies on the device, so one graph replays many. The twin of
-local_ar.py: the same integers, and the same words of messages.
+channels mixtures and symbols, and the canvas. Which step it is lies on the device, so one graph replays many. The twin
+of local_ar.py: the same integers, and the same words of messages.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
-from vlaezip.coding.codecs import Codec
+from vlaezip.coding.codecs import Pair
 from vlaezip.coding.logistic import Ints
 from vlaezip.config import LocalConfig
 from vlaezip.device import net as nets
@@ -134,12 +134,14 @@ def decode(parts: Parts, net: Net, field: Field, lanes: Lanes) -> None:
         at.copy_(now)
         torch.cuda.synchronize(device)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.stream(torch.cuda.Stream(device)):  # type: ignore[no-untyped-call]
+            graph.capture_begin()
             run(m)
+            graph.capture_end()
         return graph.replay
 
     for count in counts.tolist():
-        work(min(-(-count // UNIT) * UNIT, int(counts.max())))()
+        work(min(-(-max(count, 1) // UNIT) * UNIT, int(counts.max())))()
 
 
 def lanes_of(messages: Sequence[Message], device: torch.device) -> Lanes:
@@ -201,10 +203,11 @@ def intervals(net: LocalAR, scene: Scene, x: Ints) -> tuple[Any, Any, NDArray[np
 def price(net: Net, group: nets.Group, rows: Rows, values: Tensor) -> Tensor:
     """Start and frequency of values [B, M, channels]: int32 [2, B, M * channels]."""
     b, m, n = values.shape
-    symbols = torch.div(values, group.step, rounding_mode="floor").long()
+    symbols = torch.div(values, group.grid[0], rounding_mode="floor").long()
     mix = rows.mix[:, : b * m * n].reshape(3, b, m, n, -1)
+    step, low, count = group.grid[:, None, None].expand(3, b, m, n)
     ends = torch.stack([symbols, symbols + 1], 3)
-    edges = plain.cumulative(net, mix, *(a.expand(b, m, n) for a in (group.step, group.low, group.count)), ends)
+    edges = plain.cumulative(net, mix, step, low, count, ends)
     start, end = edges.int().flatten(1, 2).unbind(2)
     return torch.stack([start, end - start])
 
@@ -220,6 +223,6 @@ def push(net: LocalAR, scene: Scene, messages: Sequence[Message], x: Ints) -> li
         return list(pool.map(one, range(len(messages))))
 
 
-def codec(net: LocalAR, scene: Scene) -> Codec:
+def codec(net: LocalAR, scene: Scene) -> Pair[list[Message]]:
     """Pictures x, int32 [B, H, W, C], on a list of B messages. The law: pop(push(messages, x)) == (messages, x)."""
-    return Codec(lambda messages, x: push(net, scene, messages, x), lambda messages: pop(net, scene, messages))
+    return Pair(lambda messages, x: push(net, scene, messages, x), lambda messages: pop(net, scene, messages))

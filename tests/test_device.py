@@ -1,0 +1,216 @@
+"""The device path, in torch and in Triton's interpreter: the integers, words and files of the CPU's kernels, bit for bit."""
+
+import os
+
+import numpy as np
+import pytest
+import random_nets
+import test_local_ar
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mixtures import seeds
+from pictures import photo
+
+from vlaezip import api, codec, exact, local_ar, weights
+from vlaezip.coding import ans
+from vlaezip.container import Kind, read
+from vlaezip.device import batch, plain, wave
+from vlaezip.device import net as nets
+from vlaezip.errors import CorruptFile, ModelError, VlaezipError
+from vlaezip.vlae import neighbourhood
+
+GPU = torch.cuda.is_available()
+if not GPU:
+    os.environ["TRITON_INTERPRET"] = "1"
+from vlaezip.device import kernels  # noqa: E402  # the interpreter is chosen when kernels are made
+
+DEVICES = ["cpu", *(["cuda"] if GPU else [])]
+PARTS = {"plain": plain, "kernels": kernels}
+KINDS = ["median", "preview", "zero", "grouped"]
+
+
+def scene_of(rng, net, shape, grey=False):
+    """A scene of the CPU and its pictures."""
+    scene = test_local_ar.random_scene(rng, net, shape, grey)
+    return scene, test_local_ar.random_values(rng, scene)
+
+
+def on(scene, device="cpu"):
+    """The scene, on a device."""
+    base, extra = (torch.from_numpy(a).to(device) for a in (scene.base, scene.extra))
+    return wave.Scene(base, extra, scene.steps, scene.grey, scene.warmth)
+
+
+def alone(scene, n):
+    """The scene of one picture."""
+    return scene._replace(base=scene.base[n : n + 1], extra=scene.extra[n : n + 1])
+
+
+def messages(count, lanes):
+    """Messages that hold something, each of another length."""
+    return [ans.Message(np.full(lanes, 1 << 40, np.uint64), np.arange(n, dtype=np.uint32)) for n in range(count)]
+
+
+def written(found):
+    return [ans.write(message) for message in found]
+
+
+def use(monkeypatch, parts):
+    monkeypatch.setattr(wave, "parts_for", lambda kind: PARTS[parts])
+
+
+def agrees(net, scene, x, lanes, device):
+    """Both directions against the CPU, picture by picture."""
+    before = messages(len(x), lanes)
+    each = [local_ar.codec(net, alone(scene, n)).push(m, x[n : n + 1]) for n, m in enumerate(before)]
+    found = wave.codec(net, on(scene, device))
+    assert written(found.push(before, x)) == written(each)
+    after, values = found.pop(each)
+    assert (values == x).all()
+    assert written(after) == written(before)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("lanes", [1, 2, 8])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 1, 6), (1, 6, 1), (3, 7, 4)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_is_coded_as_its_pictures_are(kind, shape, lanes, device):
+    rng, net = np.random.default_rng(1), test_local_ar.NETS[kind]
+    agrees(net, *scene_of(rng, net, shape), lanes, device)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("kind", ["median", "preview"])
+def test_grey_pictures_too(kind, device):
+    rng, net = np.random.default_rng(2), test_local_ar.NETS[kind]
+    agrees(net, *scene_of(rng, net, (2, 4, 5), grey=True), 2, device)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kernels_are_as_exact(kind, monkeypatch):
+    """Two rows of places, so that edges, empty steps and rounds with idle lanes are met."""
+    use(monkeypatch, "kernels")
+    rng, net = np.random.default_rng(3), test_local_ar.NETS[kind]
+    grey = kind == "preview"
+    agrees(net, *scene_of(rng, net, (2, 2, 3), grey), 2, DEVICES[-1])
+
+
+@settings(max_examples=10)
+@given(st.sampled_from(KINDS), st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 5)), seeds)
+def test_any_net_on_any_shape(kind, shape, seed):
+    rng, net = np.random.default_rng(seed), random_nets.local(test_local_ar.KINDS[kind], seed)
+    agrees(net, *scene_of(rng, net, shape), 2, "cpu")
+
+
+def test_steps_may_be_padded(monkeypatch):
+    monkeypatch.setattr(wave, "UNIT", 3)
+    rng, net = np.random.default_rng(4), test_local_ar.NETS["median"]
+    agrees(net, *scene_of(rng, net, (2, 9, 12)), 4, "cpu")
+
+
+def test_chunks_of_the_parallel_pass_do_not_matter(monkeypatch):
+    monkeypatch.setitem(wave.CHUNK_ROWS, "cpu", 7)
+    rng, net = np.random.default_rng(5), test_local_ar.NETS["preview"]
+    agrees(net, *scene_of(rng, net, (2, 5, 6)), 1, "cpu")
+
+
+def test_a_stack_that_runs_dry_is_corrupt():
+    rng, net = np.random.default_rng(6), test_local_ar.NETS["median"]
+    scene, x = scene_of(rng, net, (2, 4, 5))
+    full = wave.codec(net, on(scene)).push([ans.empty(1)] * 2, x)
+    with pytest.raises(CorruptFile):
+        wave.codec(net, on(scene)).pop([full[0], ans.Message(full[1].heads, full[1].words[5:])])
+
+
+@settings(max_examples=10)
+@given(seeds)
+def test_garbage_gives_values_of_the_scene_or_our_errors(seed):
+    rng, net = np.random.default_rng(seed), test_local_ar.NETS["zero"]
+    scene, _ = scene_of(rng, net, (1, 2, 3))
+    message = ans.Message(np.array([1 << 62], np.uint64), rng.integers(0, 1 << 32, seed % 40, np.uint32))
+    try:
+        _, expected = local_ar.codec(net, scene).pop(message)
+    except CorruptFile:
+        with pytest.raises(CorruptFile):
+            wave.codec(net, on(scene)).pop([message])
+    else:
+        assert (wave.codec(net, on(scene)).pop([message])[1] == expected).all()
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_products_are_exact_at_the_largest_sums(parts):
+    nets.check(PARTS[parts], torch.device(DEVICES[-1]))
+
+
+def test_a_device_that_rounds_is_refused():
+    class Coarse:
+        OPERAND = torch.float32
+
+        def product(layer, kind, x, out):
+            plain.product(layer, kind, x.bfloat16().float(), out)
+
+    with pytest.raises(ModelError, match="does not compute exactly"):
+        nets.check(Coarse, torch.device("cpu"))
+
+
+def test_operands_and_sums_fit_into_what_a_gpu_multiplies():
+    """float16 and TF32 have 11 bits of mantissa, float32 24."""
+    assert torch.tensor([exact.OPERAND_MAX, exact.OPERAND_MAX - 1]).half().tolist() == [2048, 2047]
+    assert torch.finfo(torch.float16).eps * exact.OPERAND_MAX <= 2
+    assert torch.finfo(torch.float32).eps * exact.SUM_LIMIT <= 2
+
+
+def test_the_neighbourhood_is_that_of_the_cpu():
+    preview = np.random.default_rng(7).integers(0, 256, (2, 5, 4, 3)).astype(np.int16)
+    assert (batch.neighbourhood(torch.from_numpy(preview)).numpy() == neighbourhood(preview)).all()
+
+
+@pytest.mark.parametrize("refund", list(codec.Refund))
+def test_chains_of_blocks_are_those_of_the_cpu(refund):
+    model, rng = random_nets.vlae(random_nets.vlae_config()), np.random.default_rng(8)
+    blocks = [rng.integers(0, 256, (2, h, 9, 3)).astype(np.int32) for h in (8, 5, 7)]
+    each = [codec.push_blocks(model, ans.empty(2), (x[n : n + 1] for x in blocks), False, refund) for n in range(2)]
+    together = batch.push_blocks(model, [ans.empty(2)] * 2, blocks, False, refund)
+    assert written(together) == written(each)
+    found = list(batch.pop_blocks(model, together, [x.shape[:3] for x in blocks], False, refund))
+    assert all((a == b).all() for a, b in zip(reversed(found), blocks, strict=True))
+
+
+SMALL = [photo(12, 15, mode, seed) for seed, mode in enumerate(("RGB", "L", "RGB", "RGBA", "P"))] + [photo(9, 7)]
+
+
+@pytest.fixture(scope="module")
+def files():
+    return [api.compress(image, lossless=True, model="photo-fast") for image in SMALL]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_batches_of_files_are_those_of_single_pictures(files, device):
+    assert [read(file).header.kind for file in files] == [*[Kind.LOSSLESS] * 4, Kind.STORED, Kind.LOSSLESS]
+    assert api.coded_together(SMALL, device, model="photo-fast") == files
+    found = api.decoded_together([*files, api.compress(SMALL[0])], device)
+    assert [im.tobytes() for im in found[:-1]] == [im.tobytes() for im in SMALL]
+    assert [im.mode for im in found[:-1]] == [im.mode for im in SMALL]
+
+
+def test_on_the_cpu_a_batch_is_a_loop(files):
+    assert api.compress_batch(SMALL, lossless=True, model="photo-fast", device="cpu") == files
+    assert [im.tobytes() for im in api.decompress_batch(files, device="cpu")] == [im.tobytes() for im in SMALL]
+    assert api.compress_batch(SMALL[:1], quality=2, device="cpu") == [api.compress(SMALL[0], quality=2)]
+
+
+def test_a_damaged_file_spoils_a_batch(files):
+    file = read(files[0])
+    cut = api.write(api.Container(file.header, file.data[:-8]))
+    with pytest.raises(VlaezipError):
+        api.decoded_together([files[0], cut], "cpu")
+
+
+def test_a_gpu_that_is_not_there_is_not_taken():
+    if not GPU:
+        assert api.choose_for("auto", 1000) == "cpu"
+        with pytest.raises(ModelError):
+            api.choose_for("cuda", 1000)
+    assert api.choose_for("auto", 1) == "cpu"
+    assert weights.available()
