@@ -1,4 +1,4 @@
-"""The device path, in torch and in Triton's interpreter: the integers, words and files of the CPU's kernels, bit for bit."""
+"""The device path, in torch and in the interpreter of Triton: what the kernels of the CPU give, bit for bit."""
 
 import os
 
@@ -7,12 +7,14 @@ import pytest
 import random_nets
 import test_local_ar
 import torch
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixtures import seeds
 from pictures import photo
+from PIL import Image
 
-from vlaezip import api, codec, exact, local_ar, weights
+from vlaezip import api, cli, codec, exact, jobs, local_ar, weights
 from vlaezip.coding import ans
 from vlaezip.container import Kind, read
 from vlaezip.device import batch, plain, wave
@@ -214,3 +216,27 @@ def test_a_gpu_that_is_not_there_is_not_taken():
             api.choose_for("cuda", 1000)
     assert api.choose_for("auto", 1) == "cpu"
     assert weights.available()
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_the_command_line_takes_many_files_at_once(spoilt, files, tmp_path, monkeypatch):
+    """As on a GPU: batches of two; where one file is damaged, the others of its batch come one by one."""
+    calls = []
+
+    def many(data, device):
+        calls.append(len(data))
+        return api.decoded_together(data, "cpu")
+
+    monkeypatch.setattr(api, "choose_for", lambda device, count: "cuda")
+    monkeypatch.setattr(api, "decompress_batch", many)
+    monkeypatch.setattr(jobs, "BATCH", 2)
+    paths = [tmp_path / f"{n}.vlz" for n in range(3)]
+    for path, data in zip(paths, files, strict=False):
+        path.write_bytes(data)
+    if spoilt:
+        paths[1].write_bytes(files[1][:-9])
+    found = CliRunner().invoke(cli.commands, ["decompress", *map(str, paths)])
+    assert found.exit_code == spoilt
+    assert calls == [2, 1]
+    for n in {0, 1, 2} - ({1} if spoilt else set()):
+        assert Image.open(paths[n].with_suffix(".png")).tobytes() == SMALL[n].tobytes()

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,21 @@ from click.core import ParameterSource
 
 from vlaezip import __version__, cli_research, container
 from vlaezip.errors import ImageError, VlaezipError
-from vlaezip.jobs import STREAM, TROUBLE, Job, check_target, fail, finish, grouped, plan, read, reason, run, write
+from vlaezip.jobs import (
+    STREAM,
+    TROUBLE,
+    Job,
+    check_target,
+    fail,
+    finish,
+    grouped,
+    plan,
+    read,
+    reason,
+    run,
+    together,
+    write,
+)
 
 PICTURES = frozenset(
     {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".tga", ".tif"}
@@ -80,16 +95,28 @@ def compress(
         pack(members(files), target_of(out), force, options["model"], options["device"])
         return
 
-    def work(job: Job) -> str:
+    jobs = plan(files, out, ".vlz", PICTURES, recursive)
+
+    def one(job: Job) -> bytes:
         from vlaezip import api, pixels
 
-        check_target(job, force)
-        image = pixels.load(read(job.source))
-        data = api.compress(image, **options)
-        write(job.target, data)
-        return f"{job.source} -> {job.target}  {size(data, image.width * image.height)}"
+        return api.compress(pixels.load(read(job.source)), **options)
 
-    run(plan(files, out, ".vlz", PICTURES, recursive), work)
+    def many(some: list[Job]) -> list[bytes]:
+        from vlaezip import api, pixels
+
+        return api.compress_batch([pixels.load(read(job.source)) for job in some], **options)
+
+    coded = together(jobs, one, many) if batched(jobs, options["device"]) and options["lossless"] else one
+
+    def work(job: Job) -> str:
+        check_target(job, force)
+        data = coded(job)
+        write(job.target, data)
+        header = container.read_header(data)[0]
+        return f"{job.source} -> {job.target}  {size(data, header.width * header.height)}"
+
+    run(jobs, work)
 
 
 @commands.command()
@@ -103,6 +130,21 @@ def decompress(files: tuple[str, ...], out: str | None, recursive: bool, force: 
     """
     alone = len(files) == 1 and not Path(files[0]).is_dir()
 
+    jobs = plan(files, out, ".png", frozenset({".vlz"}), recursive)
+
+    def one(job: Job) -> Any:
+        from vlaezip import api
+
+        return api.decompress(read(job.source), **options)
+
+    def many(some: list[Job]) -> list[Any]:
+        from vlaezip import api
+
+        return api.decompress_batch([read(job.source) for job in some], device=options["device"])
+
+    several = batched(jobs, options["device"]) and not options["preview"]
+    decoded = together(jobs, one, many) if several else None
+
     def work(job: Job) -> str:
         from vlaezip import api, pixels
 
@@ -113,11 +155,11 @@ def decompress(files: tuple[str, ...], out: str | None, recursive: bool, force: 
             folder = folder_of(job, out, alone)
             return f"{job.source} -> {folder}  {unpack(data, folder, force, options['device'])} pictures"
         check_target(job, force)
-        image = api.decompress(data, **options)
+        image = decoded(job) if decoded else api.decompress(data, **options)
         write(job.target, pixels.save(image, ".png" if job.target == STREAM else job.target.suffix))
         return f"{job.source} -> {job.target}  {image.mode} {image.width} x {image.height}"
 
-    run(plan(files, out, ".png", frozenset({".vlz"}), recursive), work)
+    run(jobs, work)
 
 
 @commands.command()
@@ -144,6 +186,17 @@ def models() -> None:
             click.echo(f"{model.id}  {model.name}  {', '.join(model.sets)}  {grouped(model.size)} bytes  {model.path}")
     except TROUBLE as error:
         fail("models", error)
+
+
+def batched(jobs: list[Job], device: str) -> bool:
+    """Whether files may be worked on together: several regular ones, and not on the CPU."""
+    if len(jobs) < 2 or device == "cpu" or any(job.source == STREAM for job in jobs):
+        return False
+    from vlaezip import api
+
+    with suppress(VlaezipError):  # a device that is not there is told of file by file
+        return api.choose_for(device, len(jobs)) != "cpu"
+    return False
 
 
 def members(names: Sequence[str]) -> list[Path]:

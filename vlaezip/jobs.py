@@ -3,10 +3,10 @@
 import errno
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 from uuid import uuid4
 
 import click
@@ -15,6 +15,9 @@ from vlaezip.errors import VlaezipError
 
 STREAM = Path("-")  # stdin as a source, stdout as a target
 TROUBLE = (VlaezipError, OSError)
+BATCH = 64  # files that a GPU gets at once
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,24 @@ def finish(failed: int, total: int) -> None:
         click.echo(f"{failed} of {total} files failed", err=True)
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def together(jobs: list[Job], one: Callable[[Job], T], many: Callable[[list[Job]], list[T]]) -> Callable[[Job], T]:
+    """The result of each job in turn: from `many`, called for BATCH jobs at once; where those fail, from `one`."""
+    ready: dict[Job, T] = {}
+    tried: set[int] = set()
+
+    def result(job: Job) -> T:
+        number = jobs.index(job) // BATCH
+        if number not in tried:
+            tried.add(number)
+            ready.clear()
+            some = jobs[number * BATCH :][:BATCH]
+            with suppress(*TROUBLE):
+                ready.update(zip(some, many(some), strict=True))
+        return ready.pop(job) if job in ready else one(job)
+
+    return result
 
 
 def check_target(job: Job, force: bool) -> None:

@@ -18,6 +18,7 @@ from vlaezip.window import CONTRAST_MAX, GAIN_BITS, HALF_GAIN
 
 OPERAND = torch.float16
 BLOCK = 32  # places or rows of a program
+POP_WARPS = 4
 DOT_ROWS, DOT_DEPTH, DOT_COLUMNS = 64, 32, 64  # of a tile of a product
 PROBES = 16  # edges that a look of a search sees at once
 
@@ -338,6 +339,7 @@ def pop(net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
         width, rows.mix.stride(0), group.first, rows.trunk.stride(0), net.config.hidden + group.seen,
         channels=group.channels, all_channels=net.config.channels, grey=net.grey, components=net.config.mixtures,
         looks=looks, lanes=power(width), probes=PROBES,
+        num_warps=POP_WARPS,
     )  # fmt: skip
 
 
