@@ -35,7 +35,7 @@ def encode_many(net: Vlae, header: Header, colours: Any) -> list[bytes]:
     """encode of every picture, at once on the device of the net. colours uint8 [B, H, W, 3]."""
     tiles = split(header.height, header.width, header.tile)
     refund = Refund.WHITE if len(tiles) > 1 else Refund.NONE
-    blocks = (colours[:, *t.slices].astype(np.int32) for t in tiles)
+    blocks = (np.array(colours[:, *t.slices]) for t in tiles)
     try:
         messages = batch.push_blocks(net, [ans.empty(header.lanes)] * len(colours), blocks, header.grey, refund)
     except CorruptFile:  # see chain; which of the pictures it was does not matter

@@ -1,7 +1,7 @@
 """Blocks of many pictures of one size at once: codec.py's chains on lists of messages, the nets on a device.
 
-x is int32 [B, H, W, C], a picture for each message; z and shapes are those of codec.py for B pictures. What codec.py
-says of one picture holds for each, byte for byte.
+x is uint8 or int32 [B, H, W, C], a picture for each message; z and shapes are those of codec.py for B pictures. What
+codec.py says of one picture holds for each, byte for byte.
 """
 
 from collections.abc import Iterable, Iterator

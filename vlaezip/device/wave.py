@@ -19,7 +19,6 @@ from torch import Tensor
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.codecs import Pair
-from vlaezip.coding.logistic import Ints
 from vlaezip.config import LocalConfig
 from vlaezip.device import net as nets
 from vlaezip.device import plain
@@ -64,13 +63,14 @@ def field_of(config: LocalConfig, scene: Scene, x: Tensor | None) -> Field:
     return Field(flat, extra, base, h, w, row, reach.to(flat.device), ring.to(flat.device))
 
 
-def seen(field: Field, config: LocalConfig) -> Ints:
-    """The pictures of a canvas: int32 [B, H, W, C]."""
+def seen(field: Field, config: LocalConfig, steps: Steps) -> Any:
+    """The pictures of a canvas: uint8 [B, H, W, C] where that holds all symbols, else int32."""
     b, _, c = field.shown.shape
     window = config.window
     inner = field.shown[:, :-1].view(b, -1, field.row, c)[:, window.up :, window.left : window.left + field.width]
-    values: Ints = (inner.int() + field.base.view(b, field.height, field.width, c)).cpu().numpy()
-    return values
+    small = steps.low.min() >= 0 and (steps.step * (steps.low + steps.count - 1)).max() < 256
+    values = inner.int() + field.base.view(b, field.height, field.width, c)
+    return values.to(torch.uint8 if small else torch.int32).cpu().numpy()
 
 
 def steps_of(height: int, width: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -153,7 +153,7 @@ def lanes_of(messages: Sequence[Message], device: torch.device) -> Lanes:
     return Lanes(*(torch.from_numpy(a).to(device) for a in parts))
 
 
-def pop(net: LocalAR, scene: Scene, messages: Sequence[Message]) -> tuple[list[Message], Ints]:
+def pop(net: LocalAR, scene: Scene, messages: Sequence[Message]) -> tuple[list[Message], Any]:
     """local_ar.pop of every message. Raises CorruptFile if any runs dry."""
     device = scene.base.device
     parts = parts_for(device.type)
@@ -165,16 +165,16 @@ def pop(net: LocalAR, scene: Scene, messages: Sequence[Message]) -> tuple[list[M
     if (left < 0).any():
         raise CorruptFile("the data ends before the picture does")
     popped = [Message(h, m.words[:n]) for h, m, n in zip(heads, messages, left, strict=True)]
-    return popped, seen(field, net.config)
+    return popped, seen(field, net.config, scene.steps)
 
 
-def intervals(net: LocalAR, scene: Scene, x: Ints) -> tuple[Any, Any, NDArray[np.int64]]:
+def intervals(net: LocalAR, scene: Scene, x: Any) -> tuple[Any, Any, NDArray[np.int64]]:
     """local_ar.encode_intervals of every picture: starts and freqs, uint32 [B, symbols]; the vectors are the same."""
     device = scene.base.device
     parts = parts_for(device.type)
     nets.check(parts, device)
     there = nets.build(net, scene.steps, scene.grey, scene.warmth, device, parts.OPERAND)
-    there_x = torch.from_numpy(x).to(device)
+    there_x = torch.from_numpy(x).to(device).int()
     field, (b, h, w, _) = field_of(net.config, scene, there_x), x.shape
     order, bounds = wavefront(1, h, w)
     widths = np.array([g.channels for g in there.groups])
@@ -212,7 +212,7 @@ def price(net: Net, group: nets.Group, rows: Rows, values: Tensor) -> Tensor:
     return torch.stack([start, end - start])
 
 
-def push(net: LocalAR, scene: Scene, messages: Sequence[Message], x: Ints) -> list[Message]:
+def push(net: LocalAR, scene: Scene, messages: Sequence[Message], x: Any) -> list[Message]:
     """The twin of pop: intervals on the device; the words, which come one after another, on the host's cores."""
     starts, freqs, vectors = intervals(net, scene, x)
 
@@ -224,5 +224,5 @@ def push(net: LocalAR, scene: Scene, messages: Sequence[Message], x: Ints) -> li
 
 
 def codec(net: LocalAR, scene: Scene) -> Pair[list[Message]]:
-    """Pictures x, int32 [B, H, W, C], on a list of B messages. The law: pop(push(messages, x)) == (messages, x)."""
+    """Pictures x [B, H, W, C] on a list of B messages. The law: pop(push(messages, x)) == (messages, x)."""
     return Pair(lambda messages, x: push(net, scene, messages, x), lambda messages: pop(net, scene, messages))
