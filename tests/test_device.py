@@ -1,6 +1,9 @@
 """The device path, in torch and in the interpreter of Triton: what the kernels of the CPU give, bit for bit."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +31,7 @@ if not GPU:
 from vlaezip.device import kernels  # noqa: E402  # the interpreter is chosen when kernels are made
 
 DEVICES = ["cpu", *(["cuda"] if GPU else [])]
+ROOT = Path(__file__).parent.parent
 PARTS = {"plain": plain, "kernels": kernels}
 KINDS = ["median", "preview", "zero", "grouped"]
 
@@ -240,3 +244,10 @@ def test_the_command_line_takes_many_files_at_once(spoilt, files, tmp_path, monk
     assert calls == [2, 1]
     for n in {0, 1, 2} - ({1} if spoilt else set()):
         assert Image.open(paths[n].with_suffix(".png")).tobytes() == SMALL[n].tobytes()
+
+
+def test_kernels_compile_without_a_gpu():
+    command = [sys.executable, "-m", "tests.compile_kernels", "90"]
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert set(done.stdout.split()) == {name for name in dir(kernels) if name.endswith("_kernel")}

@@ -246,7 +246,7 @@ def decompress_archive(data: bytes, *, device: str = "auto") -> list[tuple[str, 
 
 
 def choose(device: str) -> str:
-    """auto is the CPU: a step of the wavefront is too small for a GPU to pay."""
+    """auto is the CPU: a step of the wavefront of one picture is too small for a GPU to pay."""
     if device in ("auto", "cpu"):
         return "cpu"
     import torch

@@ -206,12 +206,16 @@ def check_under(product: Product, operand: torch.dtype, device: torch.device, pr
     rng, inputs, outputs, n = np.random.default_rng(0), 160, 48, 256
     x = rng.integers(0, ACTIVATION_MAX + 1, (n, inputs))
     x[: n // 2] = ACTIVATION_MAX
+    x[:, :4] = ACTIVATION_MAX
     most = SUM_LIMIT // ACTIVATION_MAX - 1  # of the sum of magnitudes in a column
     weight = rng.integers(-1, 2, (inputs, outputs)) * rng.integers(0, most // inputs, (inputs, outputs))
     weight[:, 0] = most // inputs
     weight[:, 1:5] = 0
     weight[-3:, 1:5] = np.array([[OPERAND_MAX, -OPERAND_MAX], [OPERAND_MAX, OPERAND_MAX - 1], [-1, 1]]).repeat(2, 1)
+    weight[:, 5] = 0  # almost 2**24 at once, and then the last bits
+    weight[:4, 5], weight[-8:, 5] = ACTIVATION_MAX, 1
     bias = rng.integers(-(1 << 11), 1 << 11, outputs)
+    bias[5] = 0
     layer = Layer(
         torch.from_numpy(weight).to(device, operand),
         torch.from_numpy(bias).to(device, torch.float32),
