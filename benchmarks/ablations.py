@@ -119,7 +119,7 @@ def main() -> None:
     for label, recipe in family(options.family, options.preset).items():
         if options.only and label not in options.only:
             continue
-        folder = options.runs / f"{options.family}-{label.replace(' ', '-')}"
+        folder = options.runs / f"{options.preset}-{options.family}-{label.replace(' ', '-')}"
         trainer = train(replace(recipe, steps=options.steps), options.data, folder, options.start)
         if not options.only:
             found[label] = measure(trainer, options.samples, options.limit)
