@@ -57,7 +57,7 @@ paper: venv
 	$(ABLATIONS) decoder --steps 6000 --limit 1000
 	$(ABLATIONS) decoder --preset cifar10 --steps 3000 --only factorised
 	$(ABLATIONS) window --steps 3000 --limit 200
-	$(ABLATIONS) beta --steps 1000 --limit 1000 --start models/float/mnist-dynamic-lossless.safetensors
+	$(ABLATIONS) beta --steps 600 --limit 1000 --start models/float/mnist-dynamic-lossless.safetensors
 	$(BIN)/python -m benchmarks.probe --data "$(DATA)" --set mnist-static
 	$(BIN)/python -m benchmarks.probe --data "$(DATA)" --set mnist-dynamic --factorised "$(RUNS)/mnist-dynamic-decoder-factorised"
 	$(BIN)/python -m benchmarks.probe --data "$(DATA)" --set cifar10 --factorised "$(RUNS)/cifar10-decoder-factorised"
