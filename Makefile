@@ -52,7 +52,7 @@ paper: venv
 	$(BIN)/python -m benchmarks.bounds --data "$(DATA)" --limit 10000
 	for set in mnist-static caltech cifar10; do $(BIN)/python -m benchmarks.archives --data "$(DATA)" --set $$set || exit 1; done
 	$(ABLATIONS) prior --steps 6000 --samples 32 --limit 2000
-	$(ABLATIONS) prior --preset omniglot --steps 6000 --samples 32 --limit 1000
+	$(ABLATIONS) z --preset omniglot --steps 6000 --samples 32 --limit 1000
 	$(ABLATIONS) levels --steps 6000 --samples 32 --limit 2000
 	$(ABLATIONS) decoder --steps 3000 --only factorised
 	$(ABLATIONS) decoder --preset cifar10 --steps 3000 --only factorised
