@@ -32,8 +32,9 @@ def row(found: Likelihood) -> list[float]:
 def publish(
     family: str, preset: str, found: dict[str, Likelihood], steps: dict[str, int], note: str, folder: Path
 ) -> None:
-    """found: variants by their names; the same pictures of each, so that differences have smaller errors. steps: of their
-    training.
+    """found: variants by their names; the same pictures of each, so that differences have smaller errors.
+
+    steps: of their training.
     """
     label, first = next(iter(found.items()))
     rows = [
