@@ -4,7 +4,8 @@ python -m benchmarks.ablations FAMILY --data FOLDER [--steps N] [--runs FOLDER] 
 
 z: the decoder without z, and with it.
 prior: the decoder without z; z under a plain prior (a logistic a channel, no context); under the autoregressive prior;
-and a posterior behind an inverse autoregressive flow, with the plain prior (paper, table 1 and section 3.2).
+and a posterior behind an inverse autoregressive flow, with the plain prior (paper, table 1 and section 3.2). With
+--start all begin with trained weights, but for the prior: from nothing, z takes tens of thousands of steps to be used.
 window: what the decoder's window sees, on CIFAR-10, as columns x rows above; of the last the greys alone: the less it
 sees, the more z must hold (figure 3).
 beta: the weight of the KL, from 0.1 to 8: a rate-distortion curve. With --start each run begins with trained weights.
@@ -22,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from benchmarks import ablation_results, pictures, report
 from vlaezip.config import Window
@@ -76,6 +78,16 @@ def family(name: str, preset: str) -> dict[str, Recipe]:
     return {f"beta {beta}": replace(recipe, beta=beta) for beta in BETAS}
 
 
+def begun(recipe: Recipe, weights: Path, folder: Path) -> Path:
+    """Trained weights for a variant: whatever fits it, but no prior. So every variant learns its own from the start."""
+    torch.manual_seed(0)
+    state = recipe.net(recipe.config).state_dict()
+    fitting = {k: v for k, v in load_file(weights).items() if k in state and v.shape == state[k].shape}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(state | {k: v for k, v in fitting.items() if not k.startswith("prior.")}, folder / "start.safetensors")
+    return folder / "start.safetensors"
+
+
 def train(recipe: Recipe, data: Path, folder: Path, start: Path | None) -> loop.Trainer:
     """Train a variant to its end, if it is not there yet."""
     if start is not None:
@@ -123,12 +135,15 @@ def main() -> None:
         if options.only and label not in options.only:
             continue
         folder = options.runs / f"{options.preset}-{options.family}-{label.replace(' ', '-')}"
-        trainer = train(replace(recipe, steps=options.steps), options.data, folder, options.start)
+        start = options.start
+        if start and options.family == "prior":
+            start = begun(recipe, start, folder)
+        trainer = train(replace(recipe, steps=options.steps), options.data, folder, start)
         if not options.only:
             found[label], steps[label] = measure(trainer, options.samples, options.limit), trainer.step
     if found:
-        begun = " Runs begun with trained weights." if options.start else ""
-        note = f"{options.samples} draws of z; NLL: importance sampling.{begun}"
+        trained = " Runs begun with trained weights." if options.start else ""
+        note = f"{options.samples} draws of z; NLL: importance sampling.{trained}"
         ablation_results.publish(options.family, options.preset, found, steps, note, report.RESULTS)
 
 
