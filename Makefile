@@ -2,12 +2,17 @@
 # make test   the tests
 # make check  format, lint, types and tests: what CI runs
 # make bench  DATA=folder of pictures: the tables of benchmarks/results/
+# make paper  DATA=folder of the paper's sets: its tables, figures and ablations (days on a CPU, but for finished RUNS)
 
 PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
+RUNS ?= runs
+SETS := mnist-static mnist-dynamic omniglot caltech cifar10
 
-.PHONY: venv demo test check bench clean
+ABLATIONS = $(BIN)/python -m benchmarks.ablations --data "$(DATA)" --runs "$(RUNS)"
+
+.PHONY: venv demo test check bench paper clean
 
 venv: .venv/installed
 
@@ -41,6 +46,23 @@ bench: venv
 	$(BIN)/python -m benchmarks.speed --data "$(DATA)"
 	$(BIN)/python -m benchmarks.memory --data "$(DATA)"
 	$(BIN)/python -m benchmarks.fuzz
+
+paper: venv
+	@test -n "$(DATA)" || { echo "usage: make paper DATA=folder-of-sets [RUNS=folder]" >&2; exit 2; }
+	$(BIN)/python -m benchmarks.bounds --data "$(DATA)" --limit 10000
+	for set in mnist-static caltech cifar10; do $(BIN)/python -m benchmarks.archives --data "$(DATA)" --set $$set || exit 1; done
+	$(ABLATIONS) prior --steps 2000 --samples 32 --limit 2000 --start models/float/mnist-dynamic-lossless.safetensors
+	$(ABLATIONS) z --preset omniglot --steps 6000 --samples 32 --limit 1000
+	$(ABLATIONS) levels --steps 6000 --samples 32 --limit 2000
+	$(ABLATIONS) decoder --steps 3000 --only factorised
+	$(ABLATIONS) decoder --preset cifar10 --steps 3000 --only factorised
+	$(ABLATIONS) window --steps 2000 --limit 200
+	$(ABLATIONS) beta --steps 600 --limit 1000 --start models/float/mnist-dynamic-lossless.safetensors
+	$(BIN)/python -m benchmarks.probe --data "$(DATA)" --set mnist-static
+	$(BIN)/python -m benchmarks.probe --data "$(DATA)" --set mnist-dynamic --factorised "$(RUNS)/mnist-dynamic-decoder-factorised"
+	$(BIN)/python -m benchmarks.probe --data "$(DATA)" --set cifar10 --factorised "$(RUNS)/cifar10-decoder-factorised"
+	for set in $(SETS); do $(BIN)/vlaezip reconstruct --set $$set --data "$(DATA)" --zoom 3 -o "$(RUNS)/pairs-$$set.png" || exit 1; done
+	for set in $(SETS); do $(BIN)/vlaezip sample --model $$set --zoom 3 -o "$(RUNS)/drawn-$$set.png" || exit 1; done
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

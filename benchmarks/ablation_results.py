@@ -29,14 +29,19 @@ def row(found: Likelihood) -> list[float]:
     return [*(nats(bits)[0] for bits in (found.distortion, found.kl, elbo)), *nats(found.bound)]
 
 
-def publish(family: str, preset: str, found: dict[str, Likelihood], note: str, folder: Path) -> None:
-    """found: variants by their names; the same pictures of each, so that differences have smaller errors."""
+def publish(
+    family: str, preset: str, found: dict[str, Likelihood], steps: dict[str, int], note: str, folder: Path
+) -> None:
+    """found: variants by their names; the same pictures of each, so that differences have smaller errors.
+
+    steps: of their training.
+    """
     label, first = next(iter(found.items()))
     rows = [
-        [name, *row(bits), *((None, None) if bits is first else nats(bits.bound - first.bound))]
+        [name, steps[name], *row(bits), *((None, None) if bits is first else nats(bits.bound - first.bound))]
         for name, bits in found.items()
     ]
-    columns = ["variant", *COLUMNS, f"NLL less that of {label}", "s.e. of it"]
+    columns = ["variant", "steps", *COLUMNS, f"NLL less that of {label}", "s.e. of it"]
     said = f"Nats a picture; {len(first.kl)} held-out pictures, {note} s.e.: standard error of the mean over pictures."
     report.publish(f"ablation-{family}-{preset}", f"{family}, {preset}", [Table("", columns, rows, 2, said)], folder)
     with (folder / f"ablation-{family}-{preset}.csv").open("w", newline="") as file:

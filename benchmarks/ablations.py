@@ -2,8 +2,10 @@
 
 python -m benchmarks.ablations FAMILY --data FOLDER [--steps N] [--runs FOLDER] [--only VARIANT] [--start WEIGHTS]
 
+z: the decoder without z, and with it.
 prior: the decoder without z; z under a plain prior (a logistic a channel, no context); under the autoregressive prior;
-and a posterior behind an inverse autoregressive flow, with the plain prior (paper, table 1 and section 3.2).
+and a posterior behind an inverse autoregressive flow, with the plain prior (paper, table 1 and section 3.2). With
+--start all begin with trained weights, but for the prior: from nothing, z takes tens of thousands of steps to be used.
 window: what the decoder's window sees, on CIFAR-10, as columns x rows above; of the last the greys alone: the less it
 sees, the more z must hold (figure 3).
 beta: the weight of the KL, from 0.1 to 8: a rate-distortion curve. With --start each run begins with trained weights.
@@ -21,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from benchmarks import ablation_results, pictures, report
 from vlaezip.config import Window
@@ -29,7 +32,7 @@ from vlaezip.train.likelihood import Likelihood
 from vlaezip.train.presets import PRESETS, Recipe
 from vlaezip.train.variants import ALONE, Flowed, Grey, TwoLevel, plain
 
-FAMILIES = ("prior", "window", "beta", "levels", "decoder")
+FAMILIES = ("z", "prior", "window", "beta", "levels", "decoder")
 BETAS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 WINDOWS = {"4x2": Window(2, 2, 1), "5x3": Window(3, 3, 1), "7x4": Window(4, 4, 2)}
 
@@ -58,6 +61,8 @@ def factorised(recipe: Recipe) -> Recipe:
 def family(name: str, preset: str) -> dict[str, Recipe]:
     """Variants by their names. Differences are told to the first."""
     recipe = PRESETS[preset]
+    if name == "z":
+        return {"without z": without_z(recipe), "with z": recipe}
     if name == "prior":
         return {
             "no z": without_z(recipe), "plain prior": plain_prior(recipe), "autoregressive": recipe,
@@ -71,6 +76,16 @@ def family(name: str, preset: str) -> dict[str, Recipe]:
     if name == "decoder":
         return {"local": recipe, "factorised": factorised(recipe)}
     return {f"beta {beta}": replace(recipe, beta=beta) for beta in BETAS}
+
+
+def begun(recipe: Recipe, weights: Path, folder: Path) -> Path:
+    """Trained weights for a variant: whatever fits it, but no prior. So every variant learns its own from the start."""
+    torch.manual_seed(0)
+    state = recipe.net(recipe.config).state_dict()
+    fitting = {k: v for k, v in load_file(weights).items() if k in state and v.shape == state[k].shape}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(state | {k: v for k, v in fitting.items() if not k.startswith("prior.")}, folder / "start.safetensors")
+    return folder / "start.safetensors"
 
 
 def train(recipe: Recipe, data: Path, folder: Path, start: Path | None) -> loop.Trainer:
@@ -115,18 +130,21 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     options = arguments()
     pictures.use_threads(options.threads)
-    found = {}
+    found, steps = {}, {}
     for label, recipe in family(options.family, options.preset).items():
         if options.only and label not in options.only:
             continue
-        folder = options.runs / f"{options.family}-{label.replace(' ', '-')}"
-        trainer = train(replace(recipe, steps=options.steps), options.data, folder, options.start)
+        folder = options.runs / f"{options.preset}-{options.family}-{label.replace(' ', '-')}"
+        start = options.start
+        if start and options.family == "prior":
+            start = begun(recipe, start, folder)
+        trainer = train(replace(recipe, steps=options.steps), options.data, folder, start)
         if not options.only:
-            found[label] = measure(trainer, options.samples, options.limit)
+            found[label], steps[label] = measure(trainer, options.samples, options.limit), trainer.step
     if found:
-        note = f"{options.samples} draws of z; NLL: importance sampling. Runs of {options.steps} steps"
-        begun = ", begun with trained weights" if options.start else ""
-        ablation_results.publish(options.family, options.preset, found, f"{note}{begun}.", report.RESULTS)
+        trained = " Runs begun with trained weights." if options.start else ""
+        note = f"{options.samples} draws of z; NLL: importance sampling.{trained}"
+        ablation_results.publish(options.family, options.preset, found, steps, note, report.RESULTS)
 
 
 if __name__ == "__main__":

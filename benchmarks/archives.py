@@ -10,6 +10,7 @@ import bz2
 import lzma
 from io import BytesIO
 from pathlib import Path
+from statistics import mean
 
 import imagecodecs
 import numpy as np
@@ -46,9 +47,9 @@ def images(x: Pixels) -> list[tuple[str, Image.Image]]:
     return [(f"{n:0{width}}", Image.fromarray(p)) for n, p in enumerate(planes)]
 
 
-def bound(net: Vlae, x: Pixels) -> float:
-    """-ELBO of the integer model in bits: z as the archive holds it, drawn anew."""
-    total, rng = 0.0, np.random.default_rng(0)
+def bound(net: Vlae, x: Pixels, seed: int) -> float:
+    """-ELBO of the integer model in bits, of one draw of z from the grid that the archive uses."""
+    total, rng = 0.0, np.random.default_rng(seed)
     for start in range(0, len(x), archive.BLOCK):
         block = x[start : start + archive.BLOCK].astype(np.int32)
         z = drawn_latent(net, block, rng)
@@ -102,7 +103,7 @@ def codecs(x: Pixels) -> dict[str, int]:
     }
 
 
-def rows(x: Pixels, model: str) -> list[list[object]]:
+def rows(x: Pixels, model: str, draws: int) -> list[list[object]]:
     values = x[0].size
     named = images(x)
     data, encode_seconds = pictures.timed(vlaezip.compress_archive, named, model=model)
@@ -111,12 +112,12 @@ def rows(x: Pixels, model: str) -> list[list[object]]:
     if not same:
         raise SystemExit("a picture did not come back bit for bit")
     net = weights.load(weights.find(model).path, "lossless", "cpu")
-    least = bound(net, x)
+    least = [bound(net, x, seed) for seed in range(draws)]
     few = x[:SINGLE]
     singles = sum(len(vlaezip.compress_archive([n], model=model)) for n in images(few))
     found: list[list[object]] = [
         ["vlaezip, one archive", len(x), len(data), 8 * len(data) / (len(x) * values), encode_seconds, decode_seconds],
-        ["- ELBO of its exact model", len(x), least / 8, least / (len(x) * values), None, None],
+        ["-ELBO of its exact model", len(x), round(mean(least) / 8), mean(least) / (len(x) * values), None, None],
         ["vlaezip, a file each", len(few), singles, 8 * singles / (len(few) * values), None, None],
     ]
     each = [codecs(p) for p in few]
@@ -140,16 +141,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--set", default="mnist-static", choices=list(sets.LOADERS))
     parser.add_argument("--count", type=int, help="take only the first so many pictures")
+    parser.add_argument("--draws", type=int, default=4, help="of z for the bound (default: %(default)s)")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
     pictures.use_threads(options.threads)
     found = sets.load(options.set, options.data)
     x = sets.settled(found.test, found.grey)[: options.count]
     vlaezip.compress_archive(images(x[:64]), model=options.set)
-    table = rows(x, options.set)
+    table = rows(x, options.set, options.draws)
     table += [[name, None, None, rate, None, None] for name, rate in PUBLISHED.get(options.set, [])]
     excess = 100 * (table[0][2] / table[1][2] - 1)  # type: ignore[operator]
-    note = f"The archive is {excess:+.3f} % of the bound. bpd: bits per dimension. PNG and WebP as Pillow writes them."
+    note = (
+        f"The archive is {excess:+.3f} % from the bound, the mean of {options.draws} draws. bpd: bits per dimension. "
+        "PNG and WebP as Pillow writes them."
+    )
     columns = ["code", "pictures", "bytes", "bpd", "encode s", "decode s"]
     report.publish(f"archive-{options.set}", f"The test set of {options.set}", [Table("", columns, table, 4, note)])
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.autograd.functional import jacobian
 
 from benchmarks import ablations, probe
@@ -209,3 +209,13 @@ def test_latents_of_a_run_are_the_means_of_its_averaged_net(folder, monkeypatch)
     expected = trainer.average.posterior(torch.from_numpy(x).float())[0].detach()
     monkeypatch.setattr(probe, "BLOCK", 2)
     assert np.allclose(probe.float_latents(net, x), expected.flatten(1), atol=1e-5)
+
+
+def test_variants_begin_with_what_fits_but_for_the_prior(folder):
+    save_file(made(nets.Vlae).state_dict(), folder / "weights.safetensors")
+    kept = load_file(folder / "weights.safetensors")
+    for recipe in ablations.family("prior", "tiny").values():
+        start = load_file(ablations.begun(recipe, folder / "weights.safetensors", folder / "run"))
+        recipe.net(recipe.config).load_state_dict(start)
+        assert torch.equal(start["pixel.outs.0.weight"], kept["pixel.outs.0.weight"])
+        assert start["prior.outs.0.weight"].std() < 0.1 < kept["prior.outs.0.weight"].std()
