@@ -1,0 +1,117 @@
+"""Triton kernels between canvas and rows: what a place sees of its neighbours, and what becomes of its values."""
+
+import triton
+import triton.language as tl
+
+from vlaezip.window import CONTRAST_MAX, GAIN_BITS, HALF_GAIN
+
+CONTRAST = tl.constexpr(CONTRAST_MAX)
+GAIN_SHIFT = tl.constexpr(GAIN_BITS)
+GAIN_HALF = tl.constexpr(HALF_GAIN)
+
+
+@triton.jit
+def contrast(difference, gain):
+    """window.contrast, in integers."""
+    shown = (difference * gain + GAIN_HALF) >> GAIN_SHIFT
+    return tl.minimum(tl.maximum(shown, -CONTRAST), CONTRAST)
+
+
+@triton.jit
+def around(shown, row, spot, c: tl.constexpr):
+    """The median edge detector of places in one of three channels, and the activity around them."""
+    west = tl.load(shown + (spot - 1) * 3 + c).to(tl.int32)
+    north = tl.load(shown + (spot - row) * 3 + c).to(tl.int32)
+    corner = tl.load(shown + (spot - row - 1) * 3 + c).to(tl.int32)
+    low, high = tl.minimum(west, north), tl.maximum(west, north)
+    base = tl.maximum(low, tl.minimum(high, west + north - corner))
+    activity = tl.abs(west - base) + tl.abs(north - base) + tl.abs(corner - base)
+    activity += tl.abs(tl.load(shown + (spot - row + 1) * 3 + c).to(tl.int32) - base)
+    activity += tl.abs(tl.load(shown + (spot - 2) * 3 + c).to(tl.int32) - base)
+    activity += tl.abs(tl.load(shown + (spot - 2 * row) * 3 + c).to(tl.int32) - base)
+    return base, activity
+
+
+@triton.jit
+def look_kernel(
+    shown, extra, below, line, reach, sizes, gains, inputs, base,
+    size, m, slots, pixels, width, row, first, columns, extras,
+    stride, fixed: tl.constexpr, channels: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
+    """A block of places of a picture. first: where place 0 is; columns: of the window; room: >= channels."""
+    b = tl.program_id(1).to(tl.int64)
+    p = tl.program_id(0) * block + tl.arange(0, block)
+    there = p < m
+    place = tl.maximum(tl.load(line + 1 + p, mask=there, other=0), 0)
+    spot = first + (place // width) * row + place % width
+    n = b * m + p
+    shown += b * slots * channels
+    if fixed < 0:
+        base0, activity0 = around(shown, row, spot, 0)
+        base1, activity1 = around(shown, row, spot, 1)
+        base2, activity2 = around(shown, row, spot, 2)
+        found = tl.load(sizes + activity0 + activity1 + activity2)
+    else:
+        found = tl.zeros([block], tl.int32) + fixed
+    gain = tl.load(gains + found)
+    tl.store(size + n, found, mask=there)
+    q = tl.arange(0, 64)
+    for column in range(0, columns, 64):
+        c = (column + q) % channels
+        there2 = there[:, None] & (column + q < columns)[None, :]
+        step = tl.load(reach + (column + q) // channels, mask=column + q < columns, other=0)
+        value = tl.load(shown + (spot[:, None] + step[None, :]) * channels + c[None, :], mask=there2, other=0)
+        value = value.to(tl.int32)
+        if fixed < 0:
+            middle = tl.where((c == 1)[None, :], base1[:, None], base2[:, None])
+            value -= tl.where((c == 0)[None, :], base0[:, None], middle)
+        seen = contrast(value, gain[:, None])
+        tl.store(inputs + n[:, None] * stride + column + q[None, :], seen.to(tl.float16), mask=there2)
+    line_of = inputs + n * stride + columns
+    c = tl.arange(0, room)
+    at = tl.load(
+        below + (b * pixels + place[:, None]) * channels + c[None, :],
+        mask=there[:, None] & (c < channels)[None, :],
+        other=0,
+    ).to(tl.int32)
+    if fixed < 0:
+        tl.store(line_of, contrast(activity0, gain).to(tl.float16), mask=there)
+        tl.store(line_of + 1, contrast(activity1, gain).to(tl.float16), mask=there)
+        tl.store(line_of + 2, contrast(activity2, gain).to(tl.float16), mask=there)
+        tl.store(line_of + 3, (base0 - 128).to(tl.float16), mask=there)
+        tl.store(line_of + 4, (base1 - 128).to(tl.float16), mask=there)
+        tl.store(line_of + 5, (base2 - 128).to(tl.float16), mask=there)
+        tl.store(line_of + 6, (found - 24).to(tl.float16), mask=there)
+        line_of += 7
+        middle = tl.where((c == 1)[None, :], base1[:, None], base2[:, None])
+        at += tl.where((c == 0)[None, :], base0[:, None], middle)
+    tl.store(base + n[:, None] * channels + c[None, :], at, mask=there[:, None] & (c < channels)[None, :])
+    for e in range(0, extras):
+        value = tl.load(extra + (b * pixels + place) * extras + e, mask=there, other=0)
+        tl.store(line_of + e, value.to(tl.float16), mask=there)
+
+
+@triton.jit
+def draw_kernel(
+    shown, below, values, line, m, slots, pixels, height, width, row,
+    first, left, right, channels: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
+    """A block of places of a picture. room: >= channels."""
+    b = tl.program_id(1).to(tl.int64)
+    p = tl.program_id(0) * block + tl.arange(0, block)
+    place = tl.load(line + 1 + p, mask=p < m, other=-1)
+    there = place >= 0
+    place = tl.maximum(place, 0)
+    i, j = place // width, place % width
+    spot = first + i * row + j
+    c = tl.arange(0, room)[None, :]
+    known = (c < channels) & there[:, None]
+    value = tl.load(values + (b * m + p)[:, None] * channels + c, mask=known, other=0)
+    value -= tl.load(below + (b * pixels + place)[:, None] * channels + c, mask=known, other=0)
+    value = value.to(tl.int16)
+    target = shown + (b * slots + spot)[:, None] * channels + c
+    tl.store(target, value, mask=known)
+    for k in range(0, right):
+        tl.store(target + (1 + k) * channels, value, mask=known & (j == width - 1)[:, None])
+    for k in range(0, left):
+        tl.store(target + (row - left + k) * channels, value, mask=known & ((j == 0) & (i < height - 1))[:, None])
