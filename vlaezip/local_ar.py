@@ -173,6 +173,8 @@ def buffers(config: LocalConfig, inputs: int, places: int) -> Rows:
         weights=np.empty((m, k), np.int32),
         means=np.empty((m, k), np.int32),
         scales=np.empty((m, k), np.int32),
+        middles=np.empty(m, np.float32),
+        widths=np.empty(m, np.float32),
         centre=np.empty(m, np.int32),
         sizes=np.empty(m, np.int64),
         symbols=np.empty(m, np.int32),

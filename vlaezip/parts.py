@@ -14,7 +14,8 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from vlaezip.coding.ans import pop_kernel
-from vlaezip.coding.logistic import Ints, interval_kernel, mixture_kernel, quantile_kernel
+from vlaezip.coding.logistic import Ints, interval_kernel, mixture_kernel
+from vlaezip.coding.search import guess_kernel, quantile_kernel
 from vlaezip.packed import PLAIN, RECTIFIED, RESIDUAL, Packed, product
 from vlaezip.window import GAIN_OF, know, look_fixed, look_median, settle_kernel
 
@@ -70,6 +71,8 @@ class Rows(NamedTuple):
     weights: Ints  # [M, K]
     means: Ints
     scales: Ints
+    middles: NDArray[np.float32]  # [M]: where a search begins, see coding/search.py
+    widths: NDArray[np.float32]  # [M]
     centre: Ints  # [M]
     sizes: NDArray[np.int64]  # [M]
     symbols: Ints  # [M]
@@ -136,6 +139,13 @@ def answer(net: Any, rows: Any, group: int, n: int) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
+def aim(net: Any, rows: Any, group: int, n: int) -> None:
+    """Where to look for a group's symbols, before it is this part's turn."""
+    m = n * net.groups[group, 1]
+    guess_kernel(rows.weights[:m], rows.means, rows.scales, rows.middles, rows.widths)
+
+
+@numba.njit(cache=True, nogil=True)
 def learn(net: Any, rows: Any, step: Any, group: int, n: int) -> None:
     """Turn a group's symbols into values, and show them to the groups that follow."""
     first, channels, seen = net.groups[group]
@@ -175,13 +185,13 @@ def take(source: Any, rows: Any, step: Any, low: Any, count: Any, before: int, f
     if len(source.targets):
         targets = source.targets[before + first : before + first + n]
         quantile_kernel(
-            rows.weights, rows.means, rows.scales, step, low, count,
+            rows.weights, rows.means, rows.scales, rows.middles, rows.widths, step, low, count,
             targets, symbols,
         )  # fmt: skip
         return
     words = source.words[: source.state[LEFT]]
     source.state[LEFT] = pop_kernel(
-        source.heads, words, first, rows.weights, rows.means, rows.scales, step, low, count,
+        source.heads, words, first, rows.weights, rows.means, rows.scales, rows.middles, rows.widths, step, low, count,
         symbols,
     )  # fmt: skip
 
@@ -240,6 +250,7 @@ def decode_part(
             break
         if number == 0:
             begin(net, picture, rows, start, end)
+            aim(net, rows, 0, end - start)
         else:
             group = number - 1
             _, channels, seen = net.groups[group]
@@ -253,6 +264,7 @@ def decode_part(
                 store(turns, needed + 1)
                 learn(net, rows, grids.step[group], group, n)
                 answer(net, rows, number, n)
+                aim(net, rows, number, n)
             else:
                 learn(net, rows, grids.step[group], group, n)
                 for i in range(n):
