@@ -67,7 +67,6 @@ class Rows(NamedTuple):
     other: NDArray[np.int16]  # the same, scratch
     head: NDArray[np.int16]  # [N, head]
     answers: NDArray[np.int32]  # [N, channels * 3 * K]
-    outputs: NDArray[np.int32]  # [M, 3, K], the same in one piece
     weights: Ints  # [M, K]
     means: Ints
     scales: Ints
@@ -95,14 +94,13 @@ def begin(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
     """All that places start..end need before their first symbol: windows, trunk and the first group's mixtures."""
     n = end - start
     where, base, size = picture.order[start:end], rows.base[:n], rows.size[:n]
-    spot, inputs = picture.spot[start:end], rows.inputs[:n]
+    spot, inputs, channels = picture.spot[start:end], rows.inputs[:n], picture.shown.shape[1]
     if net.fixed >= 0:
         base[:] = 0
         size[:] = net.fixed
-        channels, gain = picture.shown.shape[1], GAIN_OF[net.fixed]
-        seen = look_fixed(picture.flat, channels, spot, picture.stretches, gain, inputs)
+        seen = look_fixed(picture.flat, channels, spot, picture.stretches, GAIN_OF[net.fixed], inputs)
     else:
-        seen = look_median(picture.shown, picture.flat, spot, picture.stretches, picture.ring, inputs, base, size)
+        seen = look_median(picture.flat, channels, spot, picture.stretches, picture.ring, inputs, base, size)
     for i in range(n):
         for e in range(picture.extra.shape[1]):
             inputs[i, seen + e] = picture.extra[where[i], e]
@@ -124,18 +122,14 @@ def answer(net: Any, rows: Any, group: int, n: int) -> None:
     first, channels, seen = net.groups[group]
     product(net.layers, 1 + net.depth + group, RECTIFIED, rows.trunk, rows.head, n)
     product(net.layers, 1 + net.depth + len(net.groups) + group, PLAIN, rows.head, rows.answers, n)
-    k_count = rows.outputs.shape[2]
     for i in range(n):
         surprise = rows.values[i, net.order[0]] - rows.base[i, net.order[0]] if net.relative and seen else 0
         for c in range(channels):
             m = i * channels + c
             rows.centre[m] = rows.base[i, first + c] + surprise
             rows.sizes[m] = rows.size[i]
-            for part in range(3):
-                for k in range(k_count):
-                    rows.outputs[m, part, k] = rows.answers[i, (c * 3 + part) * k_count + k]
-    m = n * channels
-    mixture_kernel(rows.outputs[:m], rows.centre[:m], rows.sizes[:m], net.warmth, rows.weights, rows.means, rows.scales)
+    centre = rows.centre[: n * channels]
+    mixture_kernel(rows.answers, channels, centre, rows.sizes, net.warmth, rows.weights, rows.means, rows.scales)
 
 
 @numba.njit(cache=True, nogil=True)
