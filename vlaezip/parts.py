@@ -4,12 +4,13 @@ A step's places, from top to bottom, are divided into parts, a thread each. Rows
 an upper part runs ahead while a lower one still works. Symbols come off one stack, in one order: parts take turns.
 """
 
+import os
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -21,6 +22,7 @@ from vlaezip.window import GAIN_OF, know, look_fixed, look_median, settle_kernel
 
 TURN, LEFT = 0, 8  # of the shared state: turns taken, words left (-1: the stack ran dry); a cache line apart
 SPINS = 1 << 18  # looks at the shared state before a thread goes to sleep: half a millisecond
+PATIENCE = 1 << 12  # looks before others may have the core: eight microseconds
 FOREVER = 1 << 60
 
 
@@ -210,7 +212,20 @@ def build_store(typing: Any, address: Any, value: Any) -> Any:
     return types.void(types.int64, types.int64), build
 
 
+def build_give(typing: Any) -> Any:
+    """Let another thread have this core if one waits for it, where the system can be asked."""
+
+    def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        if hasattr(os, "sched_yield"):
+            kind = ir.FunctionType(ir.IntType(32), [])
+            b.call(cgutils.get_or_insert_function(b.module, kind, "sched_yield"), [])  # type: ignore[no-untyped-call]
+        return context.get_dummy_value()
+
+    return types.void(), build
+
+
 load: Any = intrinsic(build_load)
+give: Any = intrinsic(build_give)
 store: Any = intrinsic(build_store)
 
 
@@ -240,6 +255,8 @@ def decode_part(
             spins += 1
             if spins == SPINS:
                 return move
+            if spins % PATIENCE == 0:
+                give()
         if source.state[LEFT] < 0:
             break
         if number == 0:
