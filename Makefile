@@ -45,6 +45,10 @@ bench: venv
 	$(BIN)/python -m benchmarks.dream --data "$(DATA)"
 	$(BIN)/python -m benchmarks.speed --data "$(DATA)"
 	$(BIN)/python -m benchmarks.memory --data "$(DATA)"
+	$(BIN)/python -m benchmarks.memory --data "$(DATA)" --megapixels 100
+	$(BIN)/python -m benchmarks.ans --data "$(DATA)"
+	$(BIN)/python -m benchmarks.stages --data "$(DATA)"
+	$(BIN)/python -m benchmarks.scaling --data "$(DATA)"
 	$(BIN)/python -m benchmarks.fuzz
 
 paper: venv

@@ -1,6 +1,8 @@
 """Memory: the peak of each command on a picture of 24 megapixels, each in a process of its own.
 
-python -m benchmarks.memory --data FOLDER
+python -m benchmarks.memory --data FOLDER [--megapixels 100]
+
+With --megapixels, only a lossless round trip of as many; its table is memory-N.md.
 
 The picture is a mosaic of the pictures of the folder. This process stays small, for what a child is started with
 counts as its own: it imports neither numpy nor torch.
@@ -26,6 +28,17 @@ Image.MAX_IMAGE_PIXELS = None
 a, b = (np.asarray(Image.open(name)) for name in sys.argv[1:])
 sys.exit(not np.array_equal(a, b))
 """
+
+
+LOSSLESS = {
+    "compress --lossless": ["compress", "picture.png", "--lossless", "-o", "lossless.vlz"],
+    "decompress": ["decompress", "lossless.vlz", "-o", "back.png"],
+}
+LOSSY = {
+    "compress": ["compress", "picture.png", "-o", "lossy.vlz"],
+    "decompress, dream": ["decompress", "lossy.vlz", "-o", "dream.png"],
+    "decompress --preview": ["decompress", "lossy.vlz", "-o", "preview.png", "--preview"],
+}
 
 
 def mosaic(out: Path, data: Path | None, width: int, height: int) -> None:
@@ -58,15 +71,8 @@ def run(words: list[str], folder: str | None = None) -> tuple[int, float, float]
     return peak, time.perf_counter() - start, usage.ru_utime + usage.ru_stime
 
 
-def measure(folder: str) -> list[list[object]]:
+def measure(folder: str, commands: dict[str, list[str]]) -> list[list[object]]:
     """A row for each command."""
-    commands = {
-        "compress --lossless": ["compress", "picture.png", "--lossless", "-o", "lossless.vlz"],
-        "decompress": ["decompress", "lossless.vlz", "-o", "back.png"],
-        "compress": ["compress", "picture.png", "-o", "lossy.vlz"],
-        "decompress, dream": ["decompress", "lossy.vlz", "-o", "dream.png"],
-        "decompress --preview": ["decompress", "lossy.vlz", "-o", "preview.png", "--preview"],
-    }
     rows: list[list[object]] = [["import alone", run(["-c", IDLE])[0] / 2**20, None, None, None]]
     for name, words in commands.items():
         peak, seconds, busy = run(["-m", "vlaezip", *words], folder)
@@ -81,9 +87,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of pictures; without it, example pictures")
     parser.add_argument("--size", type=int, nargs=2, default=(WIDTH, HEIGHT), metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--megapixels", type=int, help="a picture of 3:2 with so many, and lossless only")
     parser.add_argument("--mosaic", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     width, height = options.size
+    if options.megapixels:
+        height = round((options.megapixels * 1e6 / 1.5) ** 0.5)
+        width = round(options.megapixels * 1e6 / height)
     if options.mosaic:
         mosaic(options.mosaic, options.data, width, height)
         return
@@ -91,11 +101,12 @@ def main() -> None:
         data = ["--data", str(options.data)] if options.data else []
         size = ["--size", str(width), str(height)]
         run(["-m", "benchmarks.memory", *data, *size, "--mosaic", f"{folder}/picture.png"])
-        rows = measure(folder)
+        rows = measure(folder, LOSSLESS if options.megapixels else LOSSLESS | LOSSY)
     columns = ["command", "peak MiB", "seconds", "CPU seconds", "bytes written"]
     note = "Peak resident memory of the whole process; the decoded lossless picture was compared bit for bit."
     title = f"Memory, {width} x {height} pixels"
-    report.publish("memory", title, [Table("", columns, rows, 0, note)])
+    name = f"memory-{options.megapixels}" if options.megapixels else "memory"
+    report.publish(name, title, [Table("", columns, rows, 0, note)])
 
 
 if __name__ == "__main__":

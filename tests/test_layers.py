@@ -24,7 +24,7 @@ LAYERS = (
     "packed",
     "exact layout window",
     "config",
-    "coding names",
+    "coding names stretch",
     "errors",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}

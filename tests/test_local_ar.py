@@ -14,7 +14,8 @@ from mixtures import seeds
 
 from vlaezip import local_ar
 from vlaezip.coding import ans
-from vlaezip.coding.logistic import intervals, quantiles
+from vlaezip.coding.logistic import intervals
+from vlaezip.coding.search import quantiles
 from vlaezip.config import LATENT_MAX
 from vlaezip.errors import CorruptFile
 from vlaezip.local_ar import PIXELS, Scene, Steps

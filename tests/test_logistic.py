@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixtures import as_lists, random_grid, random_mixture, random_symbols, seeds
 
-from vlaezip.coding.logistic import TOTAL, Grid, Mixture, intervals, mixture, quantiles, uniform_grid
+from vlaezip.coding.logistic import TOTAL, Grid, Mixture, intervals, mixture, uniform_grid
+from vlaezip.coding.search import quantiles
 from vlaezip.coding.tables import SIZES
 
 components = st.integers(1, 5)

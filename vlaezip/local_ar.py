@@ -28,7 +28,7 @@ from vlaezip.config import LocalConfig
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import Affine
 from vlaezip.parts import Picture, Rows, Shape, Source
-from vlaezip.window import FILL, FIXED_SIZE, Reach, pad, wavefront
+from vlaezip.window import FILL, FIXED_SIZE, Reach, pad, spare, wavefront
 
 CHUNK = 1 << 9  # places that the parallel pass looks at together: what the caches hold
 THREADS = 2  # at the most: more were not measured
@@ -116,13 +116,13 @@ class Canvas:
         window = config.window
         shown = pad(torch.from_numpy((x - scene.base).astype(np.int16)), window, FILL[config.reference])
         row = shown.shape[2]
-        flat = shown.numpy().reshape(-1)
+        flat = spare(shown.numpy())
         self.order, self.bounds = wavefront(b, h, w)
         picture, place = np.divmod(self.order, h * w)
         i, j = np.divmod(place, w)
         reach = Reach(config, row)
         self.picture = Picture(
-            shown=flat.reshape(-1, c),
+            shown=flat[: shown.numel()].reshape(-1, c),
             flat=flat,
             order=self.order,
             bounds=self.bounds,
@@ -169,10 +169,11 @@ def buffers(config: LocalConfig, inputs: int, places: int) -> Rows:
         other=other,
         head=packed.aligned((n, packed.room(config.head, line)), np.int16),
         answers=packed.aligned((n, said), np.int32),
-        outputs=np.empty((m, 3, k), np.int32),
         weights=np.empty((m, k), np.int32),
         means=np.empty((m, k), np.int32),
         scales=np.empty((m, k), np.int32),
+        middles=np.empty(m, np.float32),
+        widths=np.empty(m, np.float32),
         centre=np.empty(m, np.int32),
         sizes=np.empty(m, np.int64),
         symbols=np.empty(m, np.int32),

@@ -4,22 +4,25 @@ A step's places, from top to bottom, are divided into parts, a thread each. Rows
 an upper part runs ahead while a lower one still works. Symbols come off one stack, in one order: parts take turns.
 """
 
+import os
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from vlaezip.coding.ans import pop_kernel
-from vlaezip.coding.logistic import Ints, interval_kernel, mixture_kernel, quantile_kernel
+from vlaezip.coding.logistic import Ints, interval_kernel, mixture_kernel
+from vlaezip.coding.search import guess_kernel, quantile_kernel
 from vlaezip.packed import PLAIN, RECTIFIED, RESIDUAL, Packed, product
 from vlaezip.window import GAIN_OF, know, look_fixed, look_median, settle_kernel
 
 TURN, LEFT = 0, 8  # of the shared state: turns taken, words left (-1: the stack ran dry); a cache line apart
 SPINS = 1 << 18  # looks at the shared state before a thread goes to sleep: half a millisecond
+PATIENCE = 1 << 12  # looks before others may have the core: eight microseconds
 FOREVER = 1 << 60
 
 
@@ -66,10 +69,11 @@ class Rows(NamedTuple):
     other: NDArray[np.int16]  # the same, scratch
     head: NDArray[np.int16]  # [N, head]
     answers: NDArray[np.int32]  # [N, channels * 3 * K]
-    outputs: NDArray[np.int32]  # [M, 3, K], the same in one piece
     weights: Ints  # [M, K]
     means: Ints
     scales: Ints
+    middles: NDArray[np.float32]  # [M]: where a search begins, see coding/search.py
+    widths: NDArray[np.float32]  # [M]
     centre: Ints  # [M]
     sizes: NDArray[np.int64]  # [M]
     symbols: Ints  # [M]
@@ -92,14 +96,13 @@ def begin(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
     """All that places start..end need before their first symbol: windows, trunk and the first group's mixtures."""
     n = end - start
     where, base, size = picture.order[start:end], rows.base[:n], rows.size[:n]
-    spot, inputs = picture.spot[start:end], rows.inputs[:n]
+    spot, inputs, channels = picture.spot[start:end], rows.inputs[:n], picture.shown.shape[1]
     if net.fixed >= 0:
         base[:] = 0
         size[:] = net.fixed
-        channels, gain = picture.shown.shape[1], GAIN_OF[net.fixed]
-        seen = look_fixed(picture.flat, channels, spot, picture.stretches, gain, inputs)
+        seen = look_fixed(picture.flat, channels, spot, picture.stretches, GAIN_OF[net.fixed], inputs)
     else:
-        seen = look_median(picture.shown, picture.flat, spot, picture.stretches, picture.ring, inputs, base, size)
+        seen = look_median(picture.flat, channels, spot, picture.stretches, picture.ring, inputs, base, size)
     for i in range(n):
         for e in range(picture.extra.shape[1]):
             inputs[i, seen + e] = picture.extra[where[i], e]
@@ -121,18 +124,21 @@ def answer(net: Any, rows: Any, group: int, n: int) -> None:
     first, channels, seen = net.groups[group]
     product(net.layers, 1 + net.depth + group, RECTIFIED, rows.trunk, rows.head, n)
     product(net.layers, 1 + net.depth + len(net.groups) + group, PLAIN, rows.head, rows.answers, n)
-    k_count = rows.outputs.shape[2]
     for i in range(n):
         surprise = rows.values[i, net.order[0]] - rows.base[i, net.order[0]] if net.relative and seen else 0
         for c in range(channels):
             m = i * channels + c
             rows.centre[m] = rows.base[i, first + c] + surprise
             rows.sizes[m] = rows.size[i]
-            for part in range(3):
-                for k in range(k_count):
-                    rows.outputs[m, part, k] = rows.answers[i, (c * 3 + part) * k_count + k]
-    m = n * channels
-    mixture_kernel(rows.outputs[:m], rows.centre[:m], rows.sizes[:m], net.warmth, rows.weights, rows.means, rows.scales)
+    centre = rows.centre[: n * channels]
+    mixture_kernel(rows.answers, channels, centre, rows.sizes, net.warmth, rows.weights, rows.means, rows.scales)
+
+
+@numba.njit(cache=True, nogil=True)
+def aim(net: Any, rows: Any, group: int, n: int) -> None:
+    """Where to look for a group's symbols, before it is this part's turn."""
+    m = n * net.groups[group, 1]
+    guess_kernel(rows.weights[:m], rows.means, rows.scales, rows.middles, rows.widths)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -175,13 +181,13 @@ def take(source: Any, rows: Any, step: Any, low: Any, count: Any, before: int, f
     if len(source.targets):
         targets = source.targets[before + first : before + first + n]
         quantile_kernel(
-            rows.weights, rows.means, rows.scales, step, low, count,
+            rows.weights, rows.means, rows.scales, rows.middles, rows.widths, step, low, count,
             targets, symbols,
         )  # fmt: skip
         return
     words = source.words[: source.state[LEFT]]
     source.state[LEFT] = pop_kernel(
-        source.heads, words, first, rows.weights, rows.means, rows.scales, step, low, count,
+        source.heads, words, first, rows.weights, rows.means, rows.scales, rows.middles, rows.widths, step, low, count,
         symbols,
     )  # fmt: skip
 
@@ -206,7 +212,20 @@ def build_store(typing: Any, address: Any, value: Any) -> Any:
     return types.void(types.int64, types.int64), build
 
 
+def build_give(typing: Any) -> Any:
+    """Let another thread have this core if one waits for it, where the system can be asked."""
+
+    def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        if hasattr(os, "sched_yield"):
+            kind = ir.FunctionType(ir.IntType(32), [])
+            b.call(cgutils.get_or_insert_function(b.module, kind, "sched_yield"), [])  # type: ignore[no-untyped-call]
+        return context.get_dummy_value()
+
+    return types.void(), build
+
+
 load: Any = intrinsic(build_load)
+give: Any = intrinsic(build_give)
 store: Any = intrinsic(build_store)
 
 
@@ -236,10 +255,13 @@ def decode_part(
             spins += 1
             if spins == SPINS:
                 return move
+            if spins % PATIENCE == 0:
+                give()
         if source.state[LEFT] < 0:
             break
         if number == 0:
             begin(net, picture, rows, start, end)
+            aim(net, rows, 0, end - start)
         else:
             group = number - 1
             _, channels, seen = net.groups[group]
@@ -253,6 +275,7 @@ def decode_part(
                 store(turns, needed + 1)
                 learn(net, rows, grids.step[group], group, n)
                 answer(net, rows, number, n)
+                aim(net, rows, number, n)
             else:
                 learn(net, rows, grids.step[group], group, n)
                 for i in range(n):

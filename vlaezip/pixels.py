@@ -33,6 +33,7 @@ EXIF_PREFIX = b"Exif\0\0"
 # A lossless WebP stream without metadata: RIFF, size, WEBP, VP8L, size, 0x2f, width - 1 | height - 1 << 14 | flags.
 WEBP_HEADER = struct.Struct("<4sI4s4sIBI")
 WEBP_MAX_SIDE = 2**14 - 1
+STRIP = 256  # rows
 WEBP_CARRIER = {"L": "RGB", "LA": "RGBA", "RGB": "RGB", "RGBA": "RGBA"}  # what a mode becomes inside WebP
 
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True, "exact": True}}
@@ -101,12 +102,21 @@ def prepare(image: Image.Image) -> Image.Image:
 def split(image: Image.Image, strip: bool = False) -> Picture:
     """Samples and metadata of a picture, prepared here; strip leaves the metadata out. Raises ImageError."""
     image = prepare(image)
-    samples = np.asarray(image).astype(np.uint8, copy=False)
-    samples = samples[..., None] if samples.ndim == 2 else samples  # [H, W, C]
+    samples = samples_of(image)
     icc, exif, xmp = metadata(image, strip)
     if image.mode in ALPHA_MODES:
         return Picture(image.mode, samples[..., :-1], samples[..., -1], icc, exif, xmp)
     return Picture(image.mode, samples, None, icc, exif, xmp)
+
+
+def samples_of(image: Image.Image) -> Plane:
+    """uint8 [H, W, C]. In strips: of a whole picture at once, Pillow makes two copies."""
+    width, height = image.size
+    samples = np.empty((height, width, len(image.getbands())), np.uint8)
+    for top in range(0, height, STRIP):
+        strip = samples[top : top + STRIP]
+        strip[:] = np.asarray(image.crop((0, top, width, top + len(strip)))).reshape(strip.shape)
+    return samples
 
 
 def join(picture: Picture) -> Image.Image:

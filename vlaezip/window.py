@@ -15,13 +15,13 @@ from torch import Tensor
 from vlaezip.coding.tables import SIZES
 from vlaezip.config import LocalConfig, Window
 from vlaezip.errors import ModelError
+from vlaezip.stretch import BLOCK, HALF_GAIN, room, stretch
+from vlaezip.stretch import CONTRAST_MAX as CONTRAST_MAX
+from vlaezip.stretch import GAIN_BITS as GAIN_BITS
 
 FILL = {"median": 128, "preview": 0, "zero": 0, "binary": 0}  # what stands above the first row
-CONTRAST_MAX = 1023
 
 # Contrast is shown as difference * 512 / S, S = 2**(s / 4) for size number s.
-GAIN_BITS = 8
-HALF_GAIN = 1 << (GAIN_BITS - 1)
 MAX_RUN = 16  # places of a window in one row, at the most
 GAIN_OF = np.array([isqrt(isqrt(1 << (4 * (9 + GAIN_BITS) - s))) for s in range(SIZES)], np.int64)  # floor(2**17 / S)
 FIXED_SIZE = {"preview": 24, "zero": 36, "binary": 16}
@@ -123,68 +123,82 @@ class Reach:
 
         shown int16 [M, C]: padded pictures; spot [N]: places in it; extra int16 [N, E].
         """
+        flat, channels = spare(shown), shown.shape[1]
         if self.fixed is None:
-            n = look_median(shown, shown.reshape(-1), spot, self.stretches, self.ring, inputs, base, size)
+            n = look_median(flat, channels, spot, self.stretches, self.ring, inputs, base, size)
         else:
             base[:], size[:] = 0, self.fixed
-            n = look_fixed(shown.reshape(-1), shown.shape[1], spot, self.stretches, GAIN_OF[self.fixed], inputs)
+            n = look_fixed(flat, channels, spot, self.stretches, GAIN_OF[self.fixed], inputs)
         inputs[:, n:] = extra
 
 
+def spare(shown: NDArray[np.int16]) -> NDArray[np.int16]:
+    """A flat copy with what kernels may read beyond the last window."""
+    return np.append(shown, np.zeros(BLOCK, np.int16))
+
+
 @numba.njit(cache=True, nogil=True)
-def look_fixed(flat: Any, channels: int, spot: Any, stretches: Any, gain: Any, inputs: Any) -> int:
+def look_fixed(flat: Any, channels: int, spot: Any, stretches: Any, gain: int, inputs: Any) -> int:
     """look() without a reference in the window. -> number of inputs filled."""
     n = 0
-    none = np.zeros(MAX_RUN * channels, np.int32)
+    none = np.zeros(MAX_RUN * channels + BLOCK, np.int32)
+    line = np.empty(room(stretches, channels), np.int16)
     for i in range(len(spot)):
-        n = stretch(flat, channels, spot[i], stretches, none, gain, inputs[i])
+        n = stretch(flat, channels, spot[i], stretches, none, gain, line)
+        for k in range(n):
+            inputs[i, k] = line[k]
     return n
 
 
 @numba.njit(cache=True, nogil=True)
-def stretch(flat: Any, channels: int, spot: int, stretches: Any, middle: Any, gain: Any, line: Any) -> int:
-    """contrast() of a window against `middle`, into line. -> its length. Bounds: |difference| * gain < 2**26."""
-    n, gain = 0, np.int32(gain)
-    for r in range(len(stretches)):
-        first, length = (spot + stretches[r, 0]) * channels, stretches[r, 1] * channels
-        for k in range(length):
-            d = np.int32(np.int32(np.int32(flat[first + k]) - middle[k]) * gain + HALF_GAIN) >> GAIN_BITS
-            line[n + k] = min(max(d, -CONTRAST_MAX), CONTRAST_MAX)
-        n += length
-    return n
+def refer(flat: Any, channels: int, spot: int, ring: Any, base: Any, activity: Any) -> Any:
+    """The median edge detector of a place, into base [C], and the activity around it, into activity [C] -> its sum."""
+    total = np.int64(0)
+    for c in range(channels):
+        at = spot * channels + c
+        west = np.int64(flat[at + ring[0] * channels])
+        north = np.int64(flat[at + ring[1] * channels])
+        corner = np.int64(flat[at + ring[2] * channels])
+        middle = max(min(west, north), min(max(west, north), west + north - corner))
+        around = np.int64(0)
+        for r in range(len(ring)):
+            around += abs(np.int64(flat[at + ring[r] * channels]) - middle)
+        base[c], activity[c] = middle, around
+        total += around
+    return total
 
 
 @numba.njit(cache=True, nogil=True)
-def look_median(shown: Any, flat: Any, spot: Any, stretches: Any, ring: Any, inputs: Any, base: Any, size: Any) -> int:
+def look_median(
+    flat: Any, channels: int, spot: Any, stretches: Any, ring: Any, inputs: Any, base: Any, size: Any
+) -> int:
     """look() relative to the median edge detector. ring: offsets of ACTIVITY_RING, which begins with W, N, NW.
 
     -> number of inputs filled.
     """
-    n, channels = 0, shown.shape[1]
-    middle = np.zeros(MAX_RUN * channels, np.int32)
+    n = 0
+    line = np.empty(room(stretches, channels) + 2 * channels + 1, np.int16)
+    middle = np.empty(MAX_RUN * channels + BLOCK, np.int32)
+    turn = np.zeros((channels, len(middle)), np.int32)  # ones where a channel's values are
+    for c in range(channels):
+        turn[c, c::channels] = 1
     activity = np.zeros(channels, np.int64)
     for i in range(len(spot)):
-        total = np.int64(0)
-        for c in range(channels):
-            west = np.int64(shown[spot[i] + ring[0], c])
-            north = np.int64(shown[spot[i] + ring[1], c])
-            corner = np.int64(shown[spot[i] + ring[2], c])
-            base[i, c] = max(min(west, north), min(max(west, north), west + north - corner))
-            activity[c] = 0
-            for r in range(len(ring)):
-                activity[c] += abs(np.int64(shown[spot[i] + ring[r], c]) - base[i, c])
-            total += activity[c]
-            for k in range(MAX_RUN):
-                middle[k * channels + c] = base[i, c]
-        size[i] = SIZE_OF_ACTIVITY[total]
+        size[i] = SIZE_OF_ACTIVITY[refer(flat, channels, spot[i], ring, base[i], activity)]
         gain = GAIN_OF[size[i]]
-        n = stretch(flat, channels, spot[i], stretches, middle, gain, inputs[i])
+        middle[:] = 0
         for c in range(channels):
-            inputs[i, n + c] = min((activity[c] * gain + HALF_GAIN) >> GAIN_BITS, CONTRAST_MAX)
-            inputs[i, n + channels + c] = base[i, c] - 128
+            for k in range(len(middle)):
+                middle[k] += turn[c, k] * base[i, c]
+        n = stretch(flat, channels, spot[i], stretches, middle, gain, line)
+        for c in range(channels):
+            line[n + c] = min((activity[c] * gain + HALF_GAIN) >> GAIN_BITS, CONTRAST_MAX)
+            line[n + channels + c] = base[i, c] - 128
         n += 2 * channels
-        inputs[i, n] = size[i] - 24
+        line[n] = size[i] - 24
         n += 1
+        for k in range(n):
+            inputs[i, k] = line[k]
     return n
 
 

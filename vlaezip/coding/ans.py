@@ -11,7 +11,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaezip.coding.logistic import Grid, Ints, Mixture, search
+from vlaezip.coding.logistic import Grid, Ints, Mixture
+from vlaezip.coding.search import BATCH, END, FOUND, ROWS, START, TARGET, find, guesses
 from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
 
@@ -104,31 +105,40 @@ def push(message: Message, starts: NDArray[np.uint32], freqs: NDArray[np.uint32]
 
 @numba.njit(cache=True, nogil=True)
 def pop_kernel(
-    heads: Any, words: Any, first: int, weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any,
-    symbols: Any,
+    heads: Any, words: Any, first: int, weights: Any, means: Any, scales: Any, middles: Any, widths: Any, step: Any,
+    low: Any, count: Any, symbols: Any,
 ) -> int:  # fmt: skip
-    """Pop one vector from symbol `first` on. -> number of words left, or -1 if the stack ran dry."""
+    """Pop one vector from symbol `first` on. -> number of words left, or -1 if the stack ran dry.
+
+    As many symbols as there are lanes know their targets at once: they are looked for together, then taken in order.
+    """
     left, lanes = len(words), len(heads)
-    for i in range(len(symbols)):
-        lane = (first + i) % lanes
-        head = heads[lane]
-        target = np.int64(head & MASK)
-        symbol, start, end = search(weights, means, scales, i, step[i], low[i], count[i], target)
-        head = np.uint64(end - start) * (head >> SHIFT) + np.uint64(target - start)
-        if head < LOW:
-            if left == 0:
-                return -1
-            left -= 1
-            head = (head << WORD) | np.uint64(words[left])
-        heads[lane] = head
-        symbols[i] = symbol
+    batch = np.empty((ROWS, BATCH), np.int64)
+    lane = first % lanes
+    for done in range(0, len(symbols), min(lanes, BATCH)):
+        n = min(lanes, BATCH, len(symbols) - done)
+        for j in range(n):
+            at = lane + j - (lanes if lane + j >= lanes else 0)
+            batch[TARGET, j] = np.int64(heads[at] & MASK)
+        find(weights, means, scales, middles, widths, step, low, count, done, n, batch)
+        for j in range(n):
+            start = batch[START, j]
+            head = np.uint64(batch[END, j] - start) * (heads[lane] >> SHIFT) + np.uint64(batch[TARGET, j] - start)
+            if head < LOW:
+                if left == 0:
+                    return -1
+                left -= 1
+                head = (head << WORD) | np.uint64(words[left])
+            heads[lane] = head
+            symbols[done + j] = batch[FOUND, j]
+            lane = lane + 1 if lane + 1 < lanes else 0
     return left
 
 
 def pop(message: Message, mix: Mixture, grid: Grid) -> tuple[Message, Ints]:
     """Pop one vector of N symbols. Raises CorruptFile when the stack runs dry."""
     heads, symbols = message.heads.copy(), np.empty(len(grid.step), np.int32)
-    left = pop_kernel(heads, message.words, 0, *mix, *grid, symbols)
+    left = pop_kernel(heads, message.words, 0, *mix, *guesses(mix), *grid, symbols)
     if left < 0:
         raise CorruptFile("the data ends before the picture does")
     return Message(heads, message.words[:left]), symbols

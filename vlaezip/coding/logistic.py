@@ -22,7 +22,6 @@ from vlaezip.coding.tables import (
     SIGMOID,
     SIGMOID_BITS,
     SIGMOID_HALF,
-    SIGMOID_STEPS,
     SIZE_BITS,
     SIZE_OF,
     WEIGHT,
@@ -36,10 +35,7 @@ MEAN_BITS = 6  # a net's mean is in 1/64 of S / 16
 LOG_LOW, LOG_HIGH = -5 * SCALES_PER_NAT, 7 * SCALES_PER_NAT  # of a net's log-scales
 ACC_BITS = WEIGHT_BITS + SIGMOID_BITS
 LOGIT_CUT = len(WEIGHT)
-SIGMOID_ONE = 1 << SIGMOID_BITS
-TANGENTS = 6  # looks of a search along tangents, before it halves
-SLOPE_UNIT = 2.0 ** (4 - INVERSE_BITS - SIGMOID_BITS + PRECISION - ACC_BITS) / SIGMOID_STEPS
-LEAST_SLOPE = 1024.0  # symbols are taken to be worth at least that: no leap from where all is flat
+NARROW = SIGMOID.astype(np.int32)  # half the cache
 
 
 class Mixture(NamedTuple):
@@ -64,32 +60,38 @@ def uniform_grid(size: int, step: int, low: int, count: int) -> Grid:
 
 
 @numba.njit(cache=True, nogil=True)
-def mixture_kernel(outputs: Any, base: Any, size: Any, warmth: int, weights: Any, means: Any, scales: Any) -> None:
-    """mixture(), into its three results."""
-    k_count = outputs.shape[2]
-    for i in range(outputs.shape[0]):
-        top = outputs[i, 0, 0]
-        for k in range(1, k_count):
-            top = max(top, outputs[i, 0, k])
-        total = 0
-        for k in range(k_count):
-            below = np.int64(top - outputs[i, 0, k])
-            weights[i, k] = WEIGHT[below] if below < LOGIT_CUT else 0
-            total += weights[i, k]
-        rest, best = 1 << WEIGHT_BITS, 0
-        for k in range(k_count):
-            if weights[i, k] > weights[i, best]:
-                best = k
-        for k in range(k_count):
-            weights[i, k] = (np.int64(weights[i, k]) << WEIGHT_BITS) // total
-            rest -= weights[i, k]
-        weights[i, best] += rest
-        unit, bias = SIZE_OF[size[i]], LOG_SIZE[size[i]] + SCALE_ZERO + warmth
-        for k in range(k_count):
-            mean = 16 * np.int64(base[i]) + ((np.int64(outputs[i, 1, k]) * unit) >> (SIZE_BITS + MEAN_BITS))
-            means[i, k] = min(max(mean, -MEAN_LIMIT), MEAN_LIMIT)
-            log_scale = min(max(np.int64(outputs[i, 2, k]), LOG_LOW), LOG_HIGH)
-            scales[i, k] = min(max(log_scale + bias, 0), SCALE_COUNT - 1)
+def mixture_kernel(
+    answers: Any, channels: int, base: Any, size: Any, warmth: int, weights: Any, means: Any, scales: Any
+) -> None:
+    """mixture(), into its three results. answers: rows of `channels` outputs [3, K], one after another."""
+    k_count = weights.shape[1]
+    for row in range(len(base) // channels):
+        for c in range(channels):
+            i, said = row * channels + c, answers[row, 3 * c * k_count :]
+            top = said[0]
+            for k in range(1, k_count):
+                top = max(top, said[k])
+            total = 0
+            for k in range(k_count):
+                below = np.int64(top - said[k])
+                weights[i, k] = WEIGHT[np.uint64(below)] if below < LOGIT_CUT else 0
+                total += weights[i, k]
+            rest, best = 1 << WEIGHT_BITS, 0
+            for k in range(k_count):
+                if weights[i, k] > weights[i, best]:
+                    best = k
+            # floor(weight * 2**12 / total): below 2**27, so that half a unit outweighs what floats round by far.
+            share = 1.0 / total
+            for k in range(k_count):
+                weights[i, k] = np.int64(((np.int64(weights[i, k]) << WEIGHT_BITS) + 0.5) * share)
+                rest -= weights[i, k]
+            weights[i, best] += rest
+            unit, bias = SIZE_OF[np.uint64(size[i])], LOG_SIZE[np.uint64(size[i])] + SCALE_ZERO + warmth
+            for k in range(k_count):
+                mean = 16 * np.int64(base[i]) + ((np.int64(said[k_count + k]) * unit) >> (SIZE_BITS + MEAN_BITS))
+                means[i, k] = min(max(mean, -MEAN_LIMIT), MEAN_LIMIT)
+                log_scale = min(max(np.int64(said[2 * k_count + k]), LOG_LOW), LOG_HIGH)
+                scales[i, k] = min(max(log_scale + bias, 0), SCALE_COUNT - 1)
 
 
 def mixture(outputs: NDArray[np.float32], base: NDArray[Any], size: NDArray[np.int64], warmth: int = 0) -> Mixture:
@@ -99,39 +101,26 @@ def mixture(outputs: NDArray[np.float32], base: NDArray[Any], size: NDArray[np.i
     """
     shape = (len(outputs), outputs.shape[2])
     result = Mixture(*(np.empty(shape, np.int32) for _ in range(3)))
-    mixture_kernel(outputs, base, size, warmth, *result)
+    mixture_kernel(outputs.reshape(len(outputs), -1), 1, base, size, warmth, *result)
     return result
 
 
-@numba.njit(cache=True, nogil=True)
-def cumulative(weights: Any, means: Any, scales: Any, i: Any, step: Any, low: Any, count: Any, k: Any) -> Any:
-    """Mass below symbol k of mixture i in units of 2**-22. Strictly increasing: a symbol has at least one unit."""
-    if k <= low:
-        return np.int64(0)
-    if k >= low + count:
-        return np.int64(TOTAL)
-    edge = 8 * np.int64(step) * (2 * np.int64(k) - 1)
-    acc = np.int64(0)
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def interval(weights: Any, means: Any, scales: Any, i: Any, step: Any, low: Any, count: Any, k: Any) -> tuple[Any, Any]:
+    """Start and end of symbol k of mixture i in units of 2**-22; each symbol of the grid has at least one unit."""
+    unit, at, rest = 16 * np.int64(step), np.int64(k) - low, TOTAL - np.int64(count)
+    edge = unit * k - (unit >> 1)
+    below = upto = np.int64(0)
     for c in range(weights.shape[1]):
-        t = ((edge - means[i, c]) * INVERSE[np.uint64(scales[i, c])]) >> INVERSE_BITS
-        t = min(max(t, -SIGMOID_HALF), SIGMOID_HALF - 1)
-        acc += weights[i, c] * SIGMOID[np.uint64(t + SIGMOID_HALF)]
-    return ((acc * (TOTAL - count)) >> ACC_BITS) + (k - low)
-
-
-@numba.njit(cache=True, nogil=True)
-def tangent(weights: Any, means: Any, scales: Any, i: Any, step: Any, low: Any, count: Any, k: Any) -> tuple[Any, Any]:
-    """The twin of cumulative() between the ends; and about the mass of one symbol there, which guides a search."""
-    edge = 8 * np.int64(step) * (2 * np.int64(k) - 1)
-    acc, steepness = np.int64(0), 0.0
-    for c in range(weights.shape[1]):
-        inverse = INVERSE[np.uint64(scales[i, c])]
-        t = ((edge - means[i, c]) * inverse) >> INVERSE_BITS
-        t = min(max(t, -SIGMOID_HALF), SIGMOID_HALF - 1)
-        below = SIGMOID[np.uint64(t + SIGMOID_HALF)]
-        acc += weights[i, c] * below
-        steepness += np.float64(weights[i, c] * below) * np.float64((SIGMOID_ONE - below) * inverse)
-    return ((acc * (TOTAL - count)) >> ACC_BITS) + (k - low), steepness * (step * SLOPE_UNIT)
+        weight, inverse = np.int64(weights[i, c]), INVERSE[np.uint64(scales[i, c])]
+        place = (edge - means[i, c]) * inverse
+        t = min(max(place >> INVERSE_BITS, -SIGMOID_HALF), SIGMOID_HALF - 1)
+        below += weight * NARROW[np.uint64(t + SIGMOID_HALF)]
+        t = min(max((place + unit * inverse) >> INVERSE_BITS, -SIGMOID_HALF), SIGMOID_HALF - 1)
+        upto += weight * NARROW[np.uint64(t + SIGMOID_HALF)]
+    start = ((below * rest) >> ACC_BITS) + at if at > 0 else np.int64(0)
+    end = ((upto * rest) >> ACC_BITS) + at + 1 if at + 1 < count else np.int64(TOTAL)
+    return start, end
 
 
 @numba.njit(cache=True, nogil=True)
@@ -140,8 +129,7 @@ def interval_kernel(
 ) -> None:
     """intervals(), into its two results."""
     for i in range(len(symbols)):
-        start = cumulative(weights, means, scales, i, step[i], low[i], count[i], symbols[i])
-        end = cumulative(weights, means, scales, i, step[i], low[i], count[i], symbols[i] + 1)
+        start, end = interval(weights, means, scales, i, step[i], low[i], count[i], np.int64(symbols[i]))
         starts[i], freqs[i] = start, end - start
 
 
@@ -150,49 +138,3 @@ def intervals(mix: Mixture, grid: Grid, symbols: Ints) -> tuple[NDArray[np.uint3
     starts, freqs = (np.empty(len(symbols), np.uint32) for _ in range(2))
     interval_kernel(*mix, *grid, symbols, starts, freqs)
     return starts, freqs
-
-
-@numba.njit(cache=True, nogil=True)
-def search(
-    weights: Any, means: Any, scales: Any, i: Any, step: Any, low: Any, count: Any, target: Any
-) -> tuple[Any, Any, Any]:
-    """The symbol of mixture i whose interval holds target, with the interval's start and end."""
-    first, last = np.int64(low), np.int64(low) + count
-    start, end = np.int64(0), np.int64(TOTAL)
-    # Begin near the heaviest mean, go along the tangent (Newton), and halve if that takes long.
-    best = 0
-    for c in range(1, weights.shape[1]):
-        if weights[i, c] > weights[i, best]:
-            best = c
-    unit = 16 * np.int64(step)
-    probe = min(max((means[i, best] + unit // 2) // unit, first + 1), last - 1)
-    looks = 0
-    while last - first > 1:
-        value, steepness = tangent(weights, means, scales, i, step, low, count, probe)
-        if value <= target:
-            first, start = probe, value
-        else:
-            last, end = probe, value
-        looks += 1
-        if looks < TANGENTS:
-            probe += np.int64(np.floor((target - value) / max(steepness, LEAST_SLOPE)))
-        else:
-            probe = (first + last) >> 1
-        probe = min(max(probe, first + 1), last - 1)
-    return first, start, end
-
-
-@numba.njit(cache=True, nogil=True)
-def quantile_kernel(
-    weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, targets: Any, symbols: Any
-) -> None:
-    """quantiles(), into its result."""
-    for i in range(len(targets)):
-        symbols[i] = search(weights, means, scales, i, step[i], low[i], count[i], np.int64(targets[i]))[0]
-
-
-def quantiles(mix: Mixture, grid: Grid, targets: NDArray[np.uint32]) -> Ints:
-    """The symbols whose intervals hold the targets [N], each below 2**22: the inverse of the CDF."""
-    symbols = np.empty(len(targets), np.int32)
-    quantile_kernel(*mix, *grid, targets, symbols)
-    return symbols
