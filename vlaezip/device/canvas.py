@@ -3,7 +3,8 @@
 import triton
 import triton.language as tl
 
-from vlaezip.window import CONTRAST_MAX, GAIN_BITS, HALF_GAIN
+from vlaezip.stretch import HALF_GAIN
+from vlaezip.window import CONTRAST_MAX, GAIN_BITS
 
 CONTRAST = tl.constexpr(CONTRAST_MAX)
 GAIN_SHIFT = tl.constexpr(GAIN_BITS)

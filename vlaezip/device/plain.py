@@ -16,7 +16,8 @@ from vlaezip.coding.tables import (
 )
 from vlaezip.config import ACTIVATION_MAX
 from vlaezip.device.net import PLAIN, RESIDUAL, Field, Group, Lanes, Layer, Net, Rows
-from vlaezip.window import CONTRAST_MAX, GAIN_BITS, HALF_GAIN
+from vlaezip.stretch import HALF_GAIN
+from vlaezip.window import CONTRAST_MAX, GAIN_BITS
 
 OPERAND = torch.float32
 PROBES = 16  # parts that a look of a search divides the symbols into
