@@ -64,7 +64,7 @@ def whiten(message: Message, number: int) -> Message:
 
 def write(message: Message) -> bytes:
     """Heads, then words from the bottom of the stack; little-endian."""
-    return message.heads.astype("<u8").tobytes() + message.words.astype("<u4").tobytes()
+    return b"".join([message.heads.astype("<u8").tobytes(), message.words.astype("<u4", copy=False).data])
 
 
 def read(data: bytes, lanes: int) -> Message:
