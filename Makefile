@@ -60,7 +60,7 @@ paper: venv
 	$(ABLATIONS) levels --steps 6000 --samples 32 --limit 2000
 	$(ABLATIONS) decoder --steps 3000 --only factorised
 	$(ABLATIONS) decoder --preset cifar10 --steps 3000 --only factorised
-	$(ABLATIONS) window --steps 2000 --limit 200
+	$(ABLATIONS) window --steps 700 --limit 100 --start models/float/cifar10-lossless.safetensors
 	$(ABLATIONS) beta --steps 600 --limit 1000 --start models/float/mnist-dynamic-lossless.safetensors
 	$(BIN)/python -m benchmarks.probe --data "$(DATA)" --set mnist-static
 	$(BIN)/python -m benchmarks.probe --data "$(DATA)" --set mnist-dynamic --factorised "$(RUNS)/mnist-dynamic-decoder-factorised"

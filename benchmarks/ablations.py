@@ -5,13 +5,14 @@ python -m benchmarks.ablations FAMILY --data FOLDER [--steps N] [--runs FOLDER] 
 z: the decoder without z, and with it.
 prior: the decoder without z; z under a plain prior (a logistic a channel, no context); under the autoregressive prior;
 and a posterior behind an inverse autoregressive flow, with the plain prior (paper, table 1 and section 3.2). With
---start all begin with trained weights, but for the prior: from nothing, z takes tens of thousands of steps to be used.
+--start none has a prior to begin with.
 window: what the decoder's window sees, on CIFAR-10, as columns x rows above; of the last the greys alone: the less it
 sees, the more z must hold (figure 3).
-beta: the weight of the KL, from 0.1 to 8: a rate-distortion curve. With --start each run begins with trained weights.
+beta: the weight of the KL, from 0.1 to 8: a rate-distortion curve.
 levels: a coarse z above the fine one, against one level with as many dimensions.
 decoder: one that sees nothing of other pixels, against the local one.
 
+With --start each run begins with trained weights, where they fit: from nothing, z takes many thousand steps to be used.
 Runs resume, and finished ones are only evaluated: results/ablation-FAMILY-PRESET gets a table, a CSV and a plot. With
 --only, which may be repeated, the named variants are trained and nothing is written, so that several processes can
 share a family.
@@ -33,6 +34,7 @@ from vlaezip.train.presets import PRESETS, Recipe
 from vlaezip.train.variants import ALONE, Flowed, Grey, TwoLevel, plain
 
 FAMILIES = ("z", "prior", "window", "beta", "levels", "decoder")
+ANEW = {"prior": "prior."}  # what no variant of a family begins with
 BETAS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 WINDOWS = {"4x2": Window(2, 2, 1), "5x3": Window(3, 3, 1), "7x4": Window(4, 4, 2)}
 
@@ -78,13 +80,15 @@ def family(name: str, preset: str) -> dict[str, Recipe]:
     return {f"beta {beta}": replace(recipe, beta=beta) for beta in BETAS}
 
 
-def begun(recipe: Recipe, weights: Path, folder: Path) -> Path:
-    """Trained weights for a variant: whatever fits it, but no prior. So every variant learns its own from the start."""
+def begun(recipe: Recipe, weights: Path, folder: Path, anew: str) -> Path:
+    """Trained weights for a variant: whatever fits it, but for the part that all variants learn anew, if any."""
     torch.manual_seed(0)
     state = recipe.net(recipe.config).state_dict()
     fitting = {k: v for k, v in load_file(weights).items() if k in state and v.shape == state[k].shape}
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(state | {k: v for k, v in fitting.items() if not k.startswith("prior.")}, folder / "start.safetensors")
+    save_file(
+        state | {k: v for k, v in fitting.items() if not anew or not k.startswith(anew)}, folder / "start.safetensors"
+    )
     return folder / "start.safetensors"
 
 
@@ -135,9 +139,7 @@ def main() -> None:
         if options.only and label not in options.only:
             continue
         folder = options.runs / f"{options.preset}-{options.family}-{label.replace(' ', '-')}"
-        start = options.start
-        if start and options.family == "prior":
-            start = begun(recipe, start, folder)
+        start = begun(recipe, options.start, folder, ANEW.get(options.family, "")) if options.start else None
         trainer = train(replace(recipe, steps=options.steps), options.data, folder, start)
         if not options.only:
             found[label], steps[label] = measure(trainer, options.samples, options.limit), trainer.step

@@ -215,7 +215,7 @@ def test_variants_begin_with_what_fits_but_for_the_prior(folder):
     save_file(made(nets.Vlae).state_dict(), folder / "weights.safetensors")
     kept = load_file(folder / "weights.safetensors")
     for recipe in ablations.family("prior", "tiny").values():
-        start = load_file(ablations.begun(recipe, folder / "weights.safetensors", folder / "run"))
+        start = load_file(ablations.begun(recipe, folder / "weights.safetensors", folder / "run", "prior."))
         recipe.net(recipe.config).load_state_dict(start)
         assert torch.equal(start["pixel.outs.0.weight"], kept["pixel.outs.0.weight"])
         assert start["prior.outs.0.weight"].std() < 0.1 < kept["prior.outs.0.weight"].std()
