@@ -56,7 +56,7 @@ paper: venv
 	$(BIN)/python -m benchmarks.bounds --data "$(DATA)" --limit 10000
 	for set in mnist-static caltech cifar10; do $(BIN)/python -m benchmarks.archives --data "$(DATA)" --set $$set || exit 1; done
 	$(ABLATIONS) prior --steps 2000 --samples 32 --limit 2000 --start models/float/mnist-dynamic-lossless.safetensors
-	$(ABLATIONS) z --preset omniglot --steps 6000 --samples 32 --limit 1000
+	$(ABLATIONS) z --preset omniglot --steps 1000 --samples 16 --limit 1218 --start models/float/omniglot-lossless.safetensors
 	$(ABLATIONS) levels --steps 6000 --samples 32 --limit 2000
 	$(ABLATIONS) decoder --steps 3000 --only factorised
 	$(ABLATIONS) decoder --preset cifar10 --steps 3000 --only factorised

@@ -31,7 +31,7 @@ from vlaezip.config import Window
 from vlaezip.train import likelihood, loop
 from vlaezip.train.likelihood import Likelihood
 from vlaezip.train.presets import PRESETS, Recipe
-from vlaezip.train.variants import ALONE, Flowed, Grey, TwoLevel, plain
+from vlaezip.train.variants import ALONE, Blind, Flowed, Grey, TwoLevel, plain
 
 FAMILIES = ("z", "prior", "window", "beta", "levels", "decoder")
 ANEW = {"prior": "prior."}  # what no variant of a family begins with
@@ -40,9 +40,7 @@ WINDOWS = {"4x2": Window(2, 2, 1), "5x3": Window(3, 3, 1), "7x4": Window(4, 4, 2
 
 
 def without_z(recipe: Recipe) -> Recipe:
-    """No features: nothing of z reaches the pixels, and its KL goes to zero."""
-    c = replace(recipe.config, features=0, pixel=replace(recipe.config.pixel, extra=0))
-    return replace(recipe, config=c, preview_weight=0.0)
+    return replace(recipe, net=Blind, preview_weight=0.0)
 
 
 def plain_prior(recipe: Recipe) -> Recipe:

@@ -35,6 +35,13 @@ def plain(prior: LocalConfig) -> LocalConfig:
     return replace(prior, window=ALONE, groups=(prior.channels,), mixtures=1)
 
 
+class Blind(Vlae):
+    """A decoder that sees where a pixel lies, and nothing of z: features are those of a z of zeros, and the KL vanishes."""
+
+    def decode(self, z: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        return super().decode(torch.zeros_like(z), level)
+
+
 class Flowed(Vlae):
     """A plain prior, and a posterior behind an inverse autoregressive flow (Kingma et al. 2016).
 
