@@ -36,7 +36,7 @@ def plain(prior: LocalConfig) -> LocalConfig:
 
 
 class Blind(Vlae):
-    """A decoder that sees where a pixel lies, and nothing of z: features are those of a z of zeros, and the KL vanishes."""
+    """A decoder that sees where a pixel lies, and nothing of z: features are those of a z of zeros. The KL vanishes."""
 
     def decode(self, z: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         return super().decode(torch.zeros_like(z), level)
