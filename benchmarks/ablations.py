@@ -2,7 +2,7 @@
 
 python -m benchmarks.ablations FAMILY --data FOLDER [--steps N] [--runs FOLDER] [--only VARIANT] [--start WEIGHTS]
 
-z: the decoder without z, and with it.
+z: the decoder alone; with features of no z, which still say where a pixel lies; and with z.
 prior: the decoder without z; z under a plain prior (a logistic a channel, no context); under the autoregressive prior;
 and a posterior behind an inverse autoregressive flow, with the plain prior (paper, table 1 and section 3.2). With
 --start none has a prior to begin with.
@@ -39,6 +39,12 @@ BETAS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 WINDOWS = {"4x2": Window(2, 2, 1), "5x3": Window(3, 3, 1), "7x4": Window(4, 4, 2)}
 
 
+def alone(recipe: Recipe) -> Recipe:
+    """p(x): no features at all."""
+    config = replace(recipe.config, features=0, pixel=replace(recipe.config.pixel, extra=0))
+    return replace(recipe, config=config, preview_weight=0.0)
+
+
 def without_z(recipe: Recipe) -> Recipe:
     return replace(recipe, net=Blind, preview_weight=0.0)
 
@@ -62,7 +68,7 @@ def family(name: str, preset: str) -> dict[str, Recipe]:
     """Variants by their names. Differences are told to the first."""
     recipe = PRESETS[preset]
     if name == "z":
-        return {"without z": without_z(recipe), "with z": recipe}
+        return {"alone": alone(recipe), "without z": without_z(recipe), "with z": recipe}
     if name == "prior":
         return {
             "no z": without_z(recipe), "plain prior": plain_prior(recipe), "autoregressive": recipe,
