@@ -55,13 +55,13 @@ paper: venv
 	@test -n "$(DATA)" || { echo "usage: make paper DATA=folder-of-sets [RUNS=folder]" >&2; exit 2; }
 	$(BIN)/python -m benchmarks.bounds --data "$(DATA)" --limit 10000
 	for set in mnist-static caltech cifar10; do $(BIN)/python -m benchmarks.archives --data "$(DATA)" --set $$set || exit 1; done
-	$(ABLATIONS) prior --steps 2000 --samples 32 --limit 2000 --start models/float/mnist-dynamic-lossless.safetensors
-	$(ABLATIONS) z --preset omniglot --steps 1000 --samples 16 --limit 1218 --start models/float/omniglot-lossless.safetensors
+	$(ABLATIONS) prior --steps 2000 --samples 16 --limit 1000 --start models/float/mnist-dynamic-lossless.safetensors
+	$(ABLATIONS) z --preset omniglot --steps 1000 --samples 32 --limit 600 --start models/float/omniglot-lossless.safetensors
 	$(ABLATIONS) levels --steps 6000 --samples 32 --limit 2000
-	$(ABLATIONS) decoder --steps 3000 --only factorised
-	$(ABLATIONS) decoder --preset cifar10 --steps 3000 --only factorised
-	$(ABLATIONS) window --steps 700 --limit 100 --start models/float/cifar10-lossless.safetensors
-	$(ABLATIONS) beta --steps 600 --limit 1000 --start models/float/mnist-dynamic-lossless.safetensors
+	$(ABLATIONS) decoder --steps 1500 --only factorised
+	$(ABLATIONS) decoder --preset cifar10 --steps 1500 --only factorised
+	$(ABLATIONS) window --steps 700 --samples 8 --limit 100 --start models/float/cifar10-lossless.safetensors
+	$(ABLATIONS) beta --steps 600 --samples 8 --limit 500 --start models/float/mnist-dynamic-lossless.safetensors
 	$(BIN)/python -m benchmarks.probe --data "$(DATA)" --set mnist-static
 	$(BIN)/python -m benchmarks.probe --data "$(DATA)" --set mnist-dynamic --factorised "$(RUNS)/mnist-dynamic-decoder-factorised"
 	$(BIN)/python -m benchmarks.probe --data "$(DATA)" --set cifar10 --factorised "$(RUNS)/cifar10-decoder-factorised"
