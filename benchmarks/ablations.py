@@ -9,10 +9,11 @@ and a posterior behind an inverse autoregressive flow, with the plain prior (pap
 window: what the decoder's window sees, on CIFAR-10, as columns x rows above; of the last the greys alone: the less it
 sees, the more z must hold (figure 3).
 beta: the weight of the KL, from 0.1 to 8: a rate-distortion curve.
-levels: a coarse z above the fine one, against one level with as many dimensions.
+levels: a coarse z above the fine one, against one level with as many dimensions; free bits keep both in use.
 decoder: one that sees nothing of other pixels, against the local one.
 
-With --start each run begins with trained weights, where they fit: from nothing, z takes many thousand steps to be used.
+With --start each run begins with trained weights of the preset, where they fit, and with those of the window's places
+that a smaller window keeps: from nothing, z takes many thousand steps to be used.
 Runs resume, and finished ones are only evaluated: results/ablation-FAMILY-PRESET gets a table, a CSV and a plot. With
 --only, which may be repeated, the named variants are trained and nothing is written, so that several processes can
 share a family.
@@ -27,13 +28,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks import ablation_results, pictures, report
-from vlaezip.config import Window
+from vlaezip.config import LocalConfig, Window
 from vlaezip.train import likelihood, loop
-from vlaezip.train.likelihood import Likelihood
+from vlaezip.train.likelihood import NATS, Likelihood
 from vlaezip.train.presets import PRESETS, Recipe
 from vlaezip.train.variants import ALONE, Blind, Flowed, Grey, TwoLevel, plain
+from vlaezip.window import input_units
 
 FAMILIES = ("z", "prior", "window", "beta", "levels", "decoder")
+FREE = 0.01 / NATS  # of the KL, a value: the paper's 0.01 nats (appendix C)
 ANEW = {"prior": "prior."}  # what no variant of a family begins with
 BETAS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 WINDOWS = {"4x2": Window(2, 2, 1), "5x3": Window(3, 3, 1), "7x4": Window(4, 4, 2)}
@@ -78,17 +81,28 @@ def family(name: str, preset: str) -> dict[str, Recipe]:
         sizes = {label: seeing(recipe, window) for label, window in WINDOWS.items()}
         return sizes | {"7x4 grey": replace(sizes["7x4"], net=Grey)}
     if name == "levels":
-        return {"one level": recipe, "two levels": replace(recipe, net=TwoLevel)}
+        return {"one level": replace(recipe, free=FREE), "two levels": replace(recipe, net=TwoLevel, free=FREE)}
     if name == "decoder":
         return {"local": recipe, "factorised": factorised(recipe)}
     return {f"beta {beta}": replace(recipe, beta=beta) for beta in BETAS}
 
 
-def begun(recipe: Recipe, weights: Path, folder: Path, anew: str) -> Path:
-    """Trained weights for a variant: whatever fits it, but for the part that all variants learn anew, if any."""
+def columns(old: LocalConfig, new: LocalConfig) -> list[int]:
+    """Of a local model's inputs, extra ones included, those that it keeps with a window that is a part of its own."""
+    window, c = old.window.offsets, old.channels
+    places = [c * window.index(o) + i for o in new.window.offsets for i in range(c)]
+    return places + list(range(c * len(window), sum(n for n, _, _ in input_units(old)) + old.extra))
+
+
+def begun(recipe: Recipe, preset: str, weights: Path, folder: Path, anew: str) -> Path:
+    """Trained weights of a preset for a variant: whatever fits it, but for the part that all variants learn anew."""
     torch.manual_seed(0)
     state = recipe.net(recipe.config).state_dict()
-    fitting = {k: v for k, v in load_file(weights).items() if k in state and v.shape == state[k].shape}
+    trained = load_file(weights)
+    old, new = PRESETS[preset].config.pixel, recipe.config.pixel
+    if (old.reference, old.extra) == (new.reference, new.extra) and {*new.window.offsets} <= {*old.window.offsets}:
+        trained["pixel.stem.weight"] = trained["pixel.stem.weight"][:, columns(old, new)].contiguous()
+    fitting = {k: v for k, v in trained.items() if k in state and v.shape == state[k].shape}
     folder.mkdir(parents=True, exist_ok=True)
     save_file(
         state | {k: v for k, v in fitting.items() if not anew or not k.startswith(anew)}, folder / "start.safetensors"
@@ -143,7 +157,9 @@ def main() -> None:
         if options.only and label not in options.only:
             continue
         folder = options.runs / f"{options.preset}-{options.family}-{label.replace(' ', '-')}"
-        start = begun(recipe, options.start, folder, ANEW.get(options.family, "")) if options.start else None
+        start = None
+        if options.start:
+            start = begun(recipe, options.preset, options.start, folder, ANEW.get(options.family, ""))
         trainer = train(replace(recipe, steps=options.steps), options.data, folder, start)
         if not options.only:
             found[label], steps[label] = measure(trainer, options.samples, options.limit), trainer.step

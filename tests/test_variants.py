@@ -215,7 +215,27 @@ def test_variants_begin_with_what_fits_but_for_the_prior(folder):
     save_file(made(nets.Vlae).state_dict(), folder / "weights.safetensors")
     kept = load_file(folder / "weights.safetensors")
     for recipe in ablations.family("prior", "tiny").values():
-        start = load_file(ablations.begun(recipe, folder / "weights.safetensors", folder / "run", "prior."))
+        start = load_file(ablations.begun(recipe, "tiny", folder / "weights.safetensors", folder / "run", "prior."))
         recipe.net(recipe.config).load_state_dict(start)
         assert torch.equal(start["pixel.outs.0.weight"], kept["pixel.outs.0.weight"])
         assert start["prior.outs.0.weight"].std() < 0.1 < kept["prior.outs.0.weight"].std()
+
+
+def test_a_smaller_window_keeps_what_was_learned_of_its_places(folder):
+    """With nothing in the places that it loses, the net answers as before."""
+    net = made(nets.Vlae)
+    small = ablations.seeing(RECIPE, Window(up=1, left=1, right=1))
+    lost = sorted({*range(net.pixel.stem.in_features)} - {*ablations.columns(CONFIG.pixel, small.config.pixel)})
+    assert lost
+    with torch.no_grad():
+        net.pixel.stem.weight[:, lost] = 0
+    save_file(net.state_dict(), folder / "weights.safetensors")
+    other = nets.Vlae(small.config)
+    other.load_state_dict(load_file(ablations.begun(small, "tiny", folder / "weights.safetensors", folder / "run", "")))
+    x = np.random.default_rng(0).integers(0, 2, (2, 28, 28, 1)).astype(np.uint8)
+    bits = []
+    for model in (net, other):
+        shown, padded = likelihood.batch(x, model.config.pixel.window, 0)
+        extra = torch.linspace(-1, 1, CONFIG.features).expand(2 * 28 * 28, -1)
+        bits.append(model.pixel_bits(shown, padded, torch.zeros_like(shown), extra))
+    assert torch.allclose(*bits, atol=1e-5)
