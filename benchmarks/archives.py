@@ -1,6 +1,6 @@
 """A whole test set as one archive and as one file a picture, beside other codecs and the exact model's own bound.
 
-python -m benchmarks.archives --data FOLDER --set mnist-static [--count N]
+python -m benchmarks.archives --data FOLDER --set mnist-static [--count N] [--several 1,8]
 
 FOLDER has the sets as vlaezip/train/sets.py reads them. Every file is decoded and compared.
 """
@@ -103,21 +103,28 @@ def codecs(x: Pixels) -> dict[str, int]:
     }
 
 
-def rows(x: Pixels, model: str, draws: int) -> list[list[object]]:
-    values = x[0].size
+def archived(x: Pixels, model: str, several: int) -> list[object]:
+    """A row of the table: all pictures as one archive, of so many draws of z."""
     named = images(x)
-    data, encode_seconds = pictures.timed(vlaezip.compress_archive, named, model=model)
+    data, encode_seconds = pictures.timed(vlaezip.compress_archive, named, model=model, draws=several)
     back, decode_seconds = pictures.timed(vlaezip.decompress_archive, data)
     same = all(a[0] == b[0] and a[1].tobytes() == b[1].tobytes() for a, b in zip(named, back, strict=True))
     if not same:
         raise SystemExit("a picture did not come back bit for bit")
+    label = "vlaezip, one archive" + (f", {several} draws of z" if several > 1 else "")
+    return [label, len(x), len(data), 8 * len(data) / x.size, encode_seconds, decode_seconds]
+
+
+def rows(x: Pixels, model: str, draws: int, several: list[int]) -> list[list[object]]:
+    values = x[0].size
     net = weights.load(weights.find(model).path, "lossless", "cpu")
     least = [bound(net, x, seed) for seed in range(draws)]
     few = x[:SINGLE]
     singles = sum(len(vlaezip.compress_archive([n], model=model)) for n in images(few))
-    found: list[list[object]] = [
-        ["vlaezip, one archive", len(x), len(data), 8 * len(data) / (len(x) * values), encode_seconds, decode_seconds],
+    found = [
+        archived(x, model, 1),
         ["-ELBO of its exact model", len(x), round(mean(least) / 8), mean(least) / (len(x) * values), None, None],
+        *(archived(x, model, count) for count in several),
         ["vlaezip, a file each", len(few), singles, 8 * singles / (len(few) * values), None, None],
     ]
     each = [codecs(p) for p in few]
@@ -142,13 +149,14 @@ def main() -> None:
     parser.add_argument("--set", default="mnist-static", choices=list(sets.LOADERS))
     parser.add_argument("--count", type=int, help="take only the first so many pictures")
     parser.add_argument("--draws", type=int, default=4, help="of z for the bound (default: %(default)s)")
+    parser.add_argument("--several", default="8", help="archives of so many draws, too (default: %(default)s)")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
     pictures.use_threads(options.threads)
     found = sets.load(options.set, options.data)
     x = sets.settled(found.test, found.grey)[: options.count]
     vlaezip.compress_archive(images(x[:64]), model=options.set)
-    table = rows(x, options.set, options.draws)
+    table = rows(x, options.set, options.draws, [int(n) for n in options.several.split(",") if n])
     table += [[name, None, None, rate, None, None] for name, rate in PUBLISHED.get(options.set, [])]
     excess = 100 * (table[0][2] / table[1][2] - 1)  # type: ignore[operator]
     note = (

@@ -233,7 +233,7 @@ def stage(model: str, found: list[Pixels], size: int) -> Any:
     loaded, parts = weights.load(weights.find(model).path, "lossless", "cuda"), wave.parts_for("cuda")
     header, x = header_of(model), many(found, size)
     files = lossless.encode_many(loaded, header, x)
-    messages = [lossless.open_data(header, data)[2] for data in files]
+    messages = [lossless.open_data(header, data).message for data in files]
     shape = (size, HEIGHT, WIDTH)
     messages, z = batch.prior_codec(loaded, shape, 0).pop(messages)
     scene = batch.pixel_scene(loaded, z, shape, False)

@@ -68,8 +68,8 @@ def plain(named):
     return [(name, image.mode, image.size, image.tobytes()) for name, image in named]
 
 
-def packed(count=3, kind="RGB", **options):
-    return api.compress_archive(under_numbers(pictures(count, kind, **options)), model=KINDS[kind])
+def packed(count=3, kind="RGB", draws=1, **options):
+    return api.compress_archive(under_numbers(pictures(count, kind, **options)), model=KINDS[kind], draws=draws)
 
 
 @pytest.mark.parametrize("count", [1, 2, 17, 40])
@@ -99,21 +99,50 @@ def test_the_shipped_model_packs_small_photographs():
 def test_chains_that_find_too_few_bits_are_not_chained(monkeypatch):
     push = codec.push_blocks
 
-    def poor(net, message, blocks, grey, refund):
-        if refund:
+    def poor(net, message, blocks, grey, refund, draws):
+        if refund > most or draws > 1:
             raise CorruptFile("too few")
-        return push(net, message, blocks, grey, refund)
+        return push(net, message, blocks, grey, refund, draws)
 
     monkeypatch.setattr(codec, "push_blocks", poor)
-    data = packed(20)
-    assert read(data).data[4] == 0
-    assert plain(api.decompress_archive(data)) == plain(under_numbers(pictures(20)))
+    for most in (Refund.NONE, Refund.WHITE):
+        data = packed(20, draws=4)
+        assert read(data).data[4] == most
+        assert plain(api.decompress_archive(data)) == plain(under_numbers(pictures(20)))
+
+
+@pytest.mark.parametrize("draws", [2, 5, 64])
+@pytest.mark.parametrize("kind", KINDS)
+def test_archives_of_many_draws_come_back_bit_for_bit(kind, draws):
+    named = under_numbers(pictures(70, kind))
+    data = api.compress_archive(named, model=KINDS[kind], draws=draws)
+    assert read(data).data[4] == draws + 1
+    assert plain(api.decompress_archive(data)) == plain(named)
+    assert api.compress_archive(named[:1], model=KINDS[kind], draws=draws) == api.compress_archive(
+        named[:1], model=KINDS[kind]
+    )
+
+
+@pytest.mark.parametrize("draws", [0, 65])
+def test_draws_have_limits(draws):
+    with pytest.raises(ValueError, match="draws"):
+        packed(draws=draws)
+    with pytest.raises(CorruptFile, match="kind 200"):
+        api.decompress_archive(spoilt_kind(packed(20), 200))
+    with pytest.raises(CorruptFile, match="kind 3"):
+        api.decompress(spoilt_kind(api.compress(pictures(1)[0], lossless=True), 3))
+
+
+def spoilt_kind(data, kind):
+    """A file with another kind of chain."""
+    file = read(data)
+    return write(Container(file.header, file.data[:4] + bytes([kind]) + file.data[5:]))
 
 
 def estimate(net, header, x):
     """The model's bits: z and pixels under p, less z under q where it is refunded. The twin of archive.encode."""
     message, total = ans.empty(1), 0.0
-    for number, place in enumerate(archive.runs(header)):
+    for number, place in enumerate(archive.runs(header, 1)):
         block = x[place].astype(np.int32)
         shape, q = block.shape[:3], codec.posterior(net, block)
         posterior = codec.posterior_codec(net, q)
@@ -254,10 +283,10 @@ def test_files_cut_short_or_with_a_changed_byte_are_refused(kind):
                 api.decompress_archive(spoilt)
 
 
+@pytest.mark.parametrize("draws", [1, 3])
 @pytest.mark.parametrize("kind", ["L", "1"])
-def test_spoilt_data_behind_sound_checksums_raises_only_our_errors(kind):
-    file = read(packed(18, kind, height=3, width=4))
-    assert file.data[4] == Refund.WHITE
+def test_spoilt_data_behind_sound_checksums_raises_only_our_errors(kind, draws):
+    file = read(packed(18, kind, draws, height=3, width=4))
     for where in range(len(file.data)):
         for spoilt in (file.data[:where], file.data[:where] + bytes([file.data[where] ^ 9]) + file.data[where + 1 :]):
             with pytest.raises(FileError):
@@ -265,7 +294,7 @@ def test_spoilt_data_behind_sound_checksums_raises_only_our_errors(kind):
 
 
 @given(st.sampled_from([("colour", "RGB"), ("colour", "1"), ("binary", "1"), ("binary", "RGB"), ("lossy", "L")]),
-       st.integers(1, 300), st.binary(max_size=300), st.integers(0, 3))  # fmt: skip
+       st.integers(1, 300), st.binary(max_size=300), st.integers(0, 8))  # fmt: skip
 def test_garbage_behind_sound_checksums_raises_only_our_errors(what, count, blob, chained):
     model, mode = what
     header = Header(Kind.ARCHIVE, mode, 3, 2, bytes.fromhex(weights.find(model).id), ARCHIVE_TILE, count=count)
@@ -324,6 +353,13 @@ def test_a_folder_there_and_back(folder):
     same_files("empty")
     assert call("decompress", "-", "-o", "piped", input=Path("set.vlz").read_bytes()).exit_code == 0
     same_files("piped")
+
+
+def test_a_folder_with_many_draws(folder):
+    words = ["set", "-o", "smaller.vlz", "--archive", "--model", "binary", "--draws", "4"]
+    assert call("compress", *words).exit_code == 0
+    assert call("decompress", "smaller.vlz", "-o", "back").exit_code == 0
+    same_files("back")
 
 
 def test_without_out_the_folder_is_named_like_the_file(folder):
@@ -389,6 +425,8 @@ def test_errors_name_the_picture(folder):
         (["set", "--archive", "-o", "x.vlz", "--seed", "0"], "no --seed"),
         (["set", "--archive", "-o", "x.vlz", "--temperature", "1"], "no --temperature"),
         (["set", "--archive", "-o", "x.vlz", "-r"], "no --recursive"),
+        (["set/a.png", "-o", "x.vlz", "--draws", "2"], "it wants --archive"),
+        (["set", "--archive", "-o", "x.vlz", "--draws", "65"], "1<=x<=64"),
     ],
 )
 def test_wrong_usage(folder, words, message):

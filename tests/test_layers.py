@@ -18,7 +18,7 @@ LAYERS = (
     "container pixels",
     "device",
     "codec weights tuned",
-    "vlae tiles",
+    "vlae tiles coupled",
     "local_ar",
     "parts",
     "packed",

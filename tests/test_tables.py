@@ -16,6 +16,7 @@ DIGESTS = {
     "INVERSE": "d079969d830fb7cbe5846a007b871454e6210e5000c782806be92f9f9bfaa63c",
     "TEMPERATURE": "3535b06505cfd39ec8052953b1efaadfc8222147f7eb79c14c7e0b39a6cfd6ed",
     "SIZE_OF": "257ed7ce4a925486dac7b9aa173db8907035b8292b6856d56e08dc6ea43194c7",
+    "LOG2": "f050a504ec02580d6a8428cff7a2d3d08eb91f920f243c0f3e7113510876f7d1",
     "LOG_SIZE": "d5805b795223e38d8a3ec9860b41166b8f135e847518544428b680b6671ff09e",
 }
 
@@ -40,6 +41,10 @@ def test_sigmoid_is_monotone_symmetric_and_never_certain():
     assert (np.diff(table) >= 0).all()
     assert (table + table[::-1] == 2**18).all()
     assert 0 < table[0] < table[-1] < 2**18
+
+
+def test_log2():
+    assert is_rounded(tables.LOG2, [2**16 * math.log2(1 + i / 256) for i in range(257)])
 
 
 def test_weight():

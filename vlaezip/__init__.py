@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from vlaezip.api import compress, compress_archive, compress_batch, decompress, decompress_archive, decompress_batch
     from vlaezip.container import info
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 __all__ = [
     "__version__",
     "compress",

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from vlaezip import archive, lossy, pixels, tune, tuned, weights
+from vlaezip import archive, coupled, lossy, pixels, tune, tuned, weights
 from vlaezip.container import ARCHIVE_TILE, MODELLED_MODES, Container, Header, Kind, read, write
 from vlaezip.device.batch import room
 from vlaezip.errors import CorruptFile, ImageError, ModelError, WrongKind
@@ -215,19 +215,24 @@ def compress_archive(
     images: Mapping[str, Image.Image] | Iterable[tuple[str, Image.Image]],
     *,
     model: str = weights.DEFAULT,
+    draws: int = 1,
     device: str = "auto",
 ) -> bytes:
     """Pictures by their names, all of one size and mode (1, L or RGB), as one .vlz file: lossless, and deterministic.
 
     They share one chain of bits-back, so a file is as long as the model says, and none comes back without the others.
-    Metadata is left out. Raises ImageError for pictures or names that are not taken.
+    draws: of z for each picture, 1..64: the length goes from -ELBO towards the likelihood (coupled.py), and the time of
+    both ways up, for every draw by that of one encoding. Metadata is left out. Raises ImageError for pictures or names
+    that are not taken, ValueError for other draws.
     """
+    if not 1 <= draws <= coupled.MOST:
+        raise ValueError(f"{draws} draws of z are not in 1..{coupled.MOST}")
     names, mode, samples = archive.gather(images.items() if isinstance(images, Mapping) else images)
     count, height, width, _ = samples.shape
     info = weights.find(model)
     net = weights.load(info.path, "lossless", choose(device))
     header = Header(Kind.ARCHIVE, mode, width, height, bytes.fromhex(info.id), ARCHIVE_TILE, count=count)
-    data = archive.encode(net, header, archive.adapt(net.config, mode, samples))
+    data = archive.encode(net, header, archive.adapt(net.config, mode, samples), draws)
     if 8 * len(data) < least_bits(header, net.config.stride, net.config.latent):
         raise ImageError("these pictures are too plain for an archive: compress them one by one")
     return write(Container(header, data, names=None if names == numbered(count) else names))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vlaezip import codec, pixels
+from vlaezip import codec, pixels, tiles
 from vlaezip.config import VlaeConfig
 from vlaezip.container import ARCHIVED_MODES, Header, check_count
 from vlaezip.errors import CorruptFile, ImageError
@@ -19,35 +19,36 @@ from vlaezip.lossless import chain, check_sum, checksum, open_data
 from vlaezip.names import checked
 from vlaezip.pixels import Picture, Plane
 from vlaezip.tiles import BLOCK as BLOCK
-from vlaezip.tiles import blocks
 from vlaezip.vlae import Vlae
 
 
-def encode(net: Vlae, header: Header, pictures: Plane) -> bytes:
-    """Blocks of pictures, chained on one stack."""
-    places = runs(header)
+def encode(net: Vlae, header: Header, pictures: Plane, draws: int = 1) -> bytes:
+    """Blocks of pictures, chained on one stack. draws: of z for each picture, 1..coupled.MOST."""
 
-    def each() -> Iterator[Any]:
-        return (pictures[place].astype(np.int32) for place in places)
+    def each(draws: int) -> Iterator[Any]:
+        return (pictures[place].astype(np.int32) for place in runs(header, draws))
 
-    return chain(net, header, each, len(places) > 1, checksum(pictures[place] for place in places))
+    places = runs(header, draws)
+    return chain(net, header, each, len(places) > 1, checksum(pictures[place] for place in places), draws)
 
 
 def decode(net: Vlae, header: Header, data: bytes) -> Plane:
     """Inverse of encode. Raises CorruptFile."""
-    expected, refund, message = open_data(header, data)
-    places = runs(header)
+    crc, refund, draws, message = open_data(header, data)
+    places = runs(header, draws)
     shapes = [(place.stop - place.start, header.height, header.width) for place in places]
     pictures = np.empty((header.count, header.height, header.width, net.config.channels), np.uint8)
-    for place, x in zip(reversed(places), codec.pop_blocks(net, message, shapes, header.grey, refund), strict=True):
+    blocks = codec.pop_blocks(net, message, shapes, header.grey, refund, draws)
+    for place, x in zip(reversed(places), blocks, strict=True):
         pictures[place] = x
-    check_sum((pictures[place] for place in places), expected)
+    check_sum((pictures[place] for place in places), crc)
     return pictures
 
 
-def runs(header: Header) -> list[slice]:
+def runs(header: Header, draws: int) -> list[slice]:
     """Where each block's pictures are among all."""
-    sizes = blocks(header.count, header.width * header.height)
+    share = tiles.SHARE if draws == 1 else tiles.SHARE_OF_DRAWS
+    sizes = tiles.blocks(header.count, header.width * header.height, share)
     return [slice(start, end) for start, end in pairwise(accumulate(sizes, initial=0))]
 
 

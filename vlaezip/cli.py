@@ -84,17 +84,24 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--archive", is_flag=True, help="One lossless file of a folder of small pictures, all of one size and mode."
 )
+@click.option(
+    "--draws",
+    type=click.IntRange(1, 64),
+    default=1,
+    help="Of z, for each picture of an archive: more are smaller, and slower both ways.  [default: 1]",
+)
 @shared
 def compress(
-    files: tuple[str, ...], out: str | None, recursive: bool, force: bool, archive: bool, **options: Any
+    files: tuple[str, ...], out: str | None, recursive: bool, force: bool, archive: bool, draws: int, **options: Any
 ) -> None:
     """Compress pictures to .vlz files; - is stdin."""
     if options["lossless"] and options["quality"] is not None:
         raise click.UsageError("--lossless keeps every pixel: it has no --quality")
     if archive:
-        pack(members(files), target_of(out), force, options["model"], options["device"])
+        pack(members(files), target_of(out), force, draws, options["model"], options["device"])
         return
-
+    if draws > 1:
+        raise click.UsageError("--draws are of archives: it wants --archive")
     jobs = plan(files, out, ".vlz", PICTURES, recursive)
 
     def one(job: Job) -> bytes:
@@ -223,7 +230,7 @@ def target_of(out: str | None) -> Path:
     return Path(out)
 
 
-def pack(paths: list[Path], target: Path, force: bool, model: str, device: str) -> None:
+def pack(paths: list[Path], target: Path, force: bool, draws: int, model: str, device: str) -> None:
     """Compress pictures to one archive."""
 
     def work(job: Job) -> str:
@@ -231,7 +238,7 @@ def pack(paths: list[Path], target: Path, force: bool, model: str, device: str) 
 
         for path in paths:
             check_target(Job(path, job.target), force)
-        data = api.compress_archive(map(named, paths), model=model, device=device)
+        data = api.compress_archive(map(named, paths), model=model, draws=draws, device=device)
         write(job.target, data)
         return f"{len(paths)} pictures -> {job.target}  {grouped(len(data))} bytes"
 

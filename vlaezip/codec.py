@@ -13,12 +13,14 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from vlaezip import local_ar
+from vlaezip import coupled, local_ar
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
+from vlaezip.coding.choice import Longs
 from vlaezip.coding.codecs import Codec, bits_back, latent_first, whitened
 from vlaezip.coding.logistic import Ints, intervals
 from vlaezip.coding.tables import PRECISION, TEMPERATURE
+from vlaezip.coupled import Points
 from vlaezip.errors import CorruptFile
 from vlaezip.tiles import Tile, split
 from vlaezip.vlae import Posterior, Shape, Vlae
@@ -85,11 +87,37 @@ def pixel_codec(model: Vlae, shape: Shape, grey: bool) -> Callable[[Any], Codec]
     return lambda z: local_ar.codec(model.pixel, model.pixel_scene(z, shape, grey))
 
 
-def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: int) -> Codec:
-    """A block of pictures: number 0, whose stack holds nothing yet, with a rounded z; others as `refund` says."""
+def posterior_points(model: Vlae, q: Posterior) -> Points:
+    """q(z|x) on the fine grid, by its quantiles."""
+    channels = tuple(range(model.config.latent))
+    return Points(q.mixture(), model.steps(None).grid(q.mean[..., 0].size, channels), q.mean.shape)
+
+
+def weights(model: Vlae, shape: Shape, grey: bool, x: Ints, z: Ints) -> Longs:
+    """log2 p(x, z) of each picture, as coupled.worth gives it."""
+    prior = coupled.worth(model.prior, model.prior_scene(latent_shape(shape, model.config.stride), None), z)
+    return prior + coupled.worth(model.pixel, model.pixel_scene(z, shape, grey), x)
+
+
+def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: int, draws: int = 1) -> Codec:
+    """A block of pictures: number 0, whose stack holds nothing yet, with a rounded z; others as `refund` says.
+
+    draws: of z, of which each picture's is chosen, where the refund is WHITE.
+    """
     pixels = pixel_codec(model, shape, grey)
     if number == 0 or refund is Refund.NONE:
         return latent_first(prior_codec(model, shape, FIRST_LEVEL), pixels, lambda x: first_latent(model, x))
+
+    if draws > 1:
+        chosen = coupled.codec(
+            prior_codec(model, shape, None),
+            pixels,
+            lambda x: posterior_points(model, posterior(model, x)),
+            lambda x, z: weights(model, shape, grey, x, z),
+            shape[0],
+            draws,
+        )
+        return whitened(chosen, number)
 
     def taken(x: Ints) -> Codec:
         plain = posterior_codec(model, posterior(model, x))
@@ -98,18 +126,22 @@ def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: i
     return bits_back(prior_codec(model, shape, None), pixels, taken)
 
 
-def push_blocks(model: Vlae, message: Message, blocks: Iterable[Ints], grey: bool, refund: Refund) -> Message:
+def push_blocks(
+    model: Vlae, message: Message, blocks: Iterable[Ints], grey: bool, refund: Refund, draws: int = 1
+) -> Message:
     """Push blocks on one stack. Raises CorruptFile where a refund finds too few bits to take."""
     for number, x in enumerate(blocks):
         b, h, w, _ = x.shape
-        message = block_codec(model, (b, h, w), grey, refund, number).push(message, x)
+        message = block_codec(model, (b, h, w), grey, refund, number, draws).push(message, x)
     return message
 
 
-def pop_blocks(model: Vlae, message: Message, shapes: list[Shape], grey: bool, refund: Refund) -> Iterator[Ints]:
+def pop_blocks(
+    model: Vlae, message: Message, shapes: list[Shape], grey: bool, refund: Refund, draws: int = 1
+) -> Iterator[Ints]:
     """Inverse of push_blocks: blocks of known shapes, the last first. Raises CorruptFile."""
     for number, shape in reversed(list(enumerate(shapes))):
-        message, x = block_codec(model, shape, grey, refund, number).pop(message)
+        message, x = block_codec(model, shape, grey, refund, number, draws).pop(message)
         yield x
     finish(message)
 

@@ -3,21 +3,22 @@
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from vlaezip import codec, tune, tuned
+from vlaezip import codec, coupled, tune, tuned
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
-from vlaezip.container import Header
+from vlaezip.container import Header, Kind
 from vlaezip.device import batch
 from vlaezip.errors import CorruptFile
 from vlaezip.limits import least_bits
 from vlaezip.tiles import Tile, split
 from vlaezip.vlae import Vlae
 
-PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, codec.Refund of the blocks
+PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, kind of the chain: codec.Refund of the blocks, plus draws - 1
 CHUNK_MAX = 10  # bytes of a chunk beside its payload: type, length, checksum
 
 
@@ -25,7 +26,7 @@ def encode(net: Vlae, header: Header, colour: Any) -> bytes:
     """Tiles, one block each, chained on one stack. colour uint8 [H, W, 3]."""
     tiles = split(header.height, header.width, header.tile)
 
-    def blocks() -> Iterable[Any]:
+    def blocks(_: int) -> Iterable[Any]:
         return (colour[t.slices][None].astype(np.int32) for t in tiles)
 
     return chain(net, header, blocks, len(tiles) > 1, checksum(colour))
@@ -43,17 +44,19 @@ def encode_many(net: Vlae, header: Header, colours: Any) -> list[bytes]:
     return [PROLOGUE.pack(checksum(c), refund) + ans.write(m) for c, m in zip(colours, messages, strict=True)]
 
 
-def chain(net: Vlae, header: Header, blocks: Callable[[], Iterable[Any]], several: bool, crc: int) -> bytes:
-    """Prologue and message of blocks, which each call gives anew; several are chained where they can be."""
+def chain(
+    net: Vlae, header: Header, blocks: Callable[[int], Iterable[Any]], several: bool, crc: int, draws: int = 1
+) -> bytes:
+    """Prologue and message of blocks, which each call gives anew, for so many draws; chained where they can be."""
 
-    def push(refund: Refund) -> bytes:
-        message = codec.push_blocks(net, ans.empty(header.lanes), blocks(), header.grey, refund)
-        return PROLOGUE.pack(crc, refund) + ans.write(message)
+    def push(refund: Refund, draws: int) -> bytes:
+        message = codec.push_blocks(net, ans.empty(header.lanes), blocks(draws), header.grey, refund, draws)
+        return PROLOGUE.pack(crc, refund + draws - 1) + ans.write(message)
 
-    try:
-        return push(Refund.WHITE if several else Refund.NONE)
-    except CorruptFile:  # a block was so cheap that the next had no bits to take back
-        return push(Refund.NONE)
+    for tried in sorted({draws, 1}, reverse=True) if several else ():
+        with suppress(CorruptFile):  # a block was so cheap that the next had too few bits to take
+            return push(Refund.WHITE, tried)
+    return push(Refund.NONE, 1)
 
 
 def fit(net: Vlae, header: Header, colour: Any, data: bytes, effort: int) -> tuple[bytes, bytes | None]:
@@ -71,14 +74,24 @@ def fit(net: Vlae, header: Header, colour: Any, data: bytes, effort: int) -> tup
     return smaller, tuning
 
 
-def open_data(header: Header, data: bytes) -> tuple[int, Refund, ans.Message]:
-    """Checksum, refund and message of lossless data."""
+class Opened(NamedTuple):
+    """Checksum of the pixels, the blocks' refund, draws of z for each block, and the message."""
+
+    crc: int
+    refund: Refund
+    draws: int
+    message: ans.Message
+
+
+def open_data(header: Header, data: bytes) -> Opened:
+    """Lossless data, looked through. Raises CorruptFile."""
     if len(data) < PROLOGUE.size:
         raise CorruptFile(f"lossless data has {len(data)} bytes, its prologue alone {PROLOGUE.size}")
-    expected, refund = PROLOGUE.unpack_from(data)
-    if refund not in tuple(Refund):
-        raise CorruptFile(f"the chain is of kind {refund}, which is not known")
-    return expected, Refund(refund), ans.read(data[PROLOGUE.size :], header.lanes)
+    crc, kind = PROLOGUE.unpack_from(data)
+    draws = max(1, kind + 1 - Refund.WHITE)
+    if draws > (coupled.MOST if header.kind is Kind.ARCHIVE else 1):
+        raise CorruptFile(f"the chain is of kind {kind}, which is not known")
+    return Opened(crc, Refund(kind - draws + 1), draws, ans.read(data[PROLOGUE.size :], header.lanes))
 
 
 def checksum(colour: Any) -> int:
@@ -97,13 +110,13 @@ def check_sum(colour: Any, expected: int) -> None:
 
 def decode(net: Vlae, header: Header, data: bytes) -> Any:
     """Inverse of encode: uint8 [H, W, 3]. Raises CorruptFile."""
-    expected, refund, message = open_data(header, data)
+    crc, refund, _, message = open_data(header, data)
     tiles = split(header.height, header.width, header.tile)
     colour = np.empty((header.height, header.width, 3), np.uint8)
     shapes = [tile_shape(t) for t in tiles]
     for tile, x in zip(reversed(tiles), codec.pop_blocks(net, message, shapes, header.grey, refund), strict=True):
         colour[tile.slices] = x[0]
-    check_sum(colour, expected)
+    check_sum(colour, crc)
     return colour
 
 
@@ -113,11 +126,11 @@ def decode_many(net: Vlae, header: Header, files: Sequence[bytes]) -> Any:
     tiles = split(header.height, header.width, header.tile)
     colours = np.empty((len(files), header.height, header.width, 3), np.uint8)
     shapes = [(len(files), t.height, t.width) for t in tiles]
-    decoded = batch.pop_blocks(net, [message for *_, message in opened], shapes, header.grey, opened[0][1])
+    decoded = batch.pop_blocks(net, [o.message for o in opened], shapes, header.grey, opened[0].refund)
     for tile, x in zip(reversed(tiles), decoded, strict=True):
         colours[:, *tile.slices] = x
-    for colour, (expected, _, _) in zip(colours, opened, strict=True):
-        check_sum(colour, expected)
+    for colour, (crc, *_) in zip(colours, opened, strict=True):
+        check_sum(colour, crc)
     return colours
 
 
@@ -126,7 +139,7 @@ def preview(net: Vlae, header: Header, data: bytes) -> Any:
     tiles = split(header.height, header.width, header.tile)
     result = np.empty((header.height, header.width, 3), np.uint8)
     if len(tiles) == 1:
-        message = open_data(header, data)[2]
+        message = open_data(header, data).message
         latents = [codec.prior_codec(net, tile_shape(tiles[0]), codec.FIRST_LEVEL).pop(message)[1]]
     else:
         colour = decode(net, header, data)

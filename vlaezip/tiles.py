@@ -9,6 +9,7 @@ from itertools import pairwise
 FIRST_BLOCK = 16  # pictures: no z of theirs is refunded
 BLOCK, BLOCK_PIXELS = 256, 2**20
 SHARE = 8  # pictures that pay for the z of one: of a 28x28 digit z takes the bits of four
+SHARE_OF_DRAWS = 16  # the same where z is one of several draws: of a digit they take the bits of ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def parts(length: int, side: int) -> list[tuple[int, int]]:
     return [(start, end - start) for start, end in pairwise(edges)]
 
 
-def blocks(count: int, pixels: int = 1) -> list[int]:
+def blocks(count: int, pixels: int = 1, share: int = SHARE) -> list[int]:
     """Sizes of the blocks of `count` pictures, of so many pixels each. The law: they are at least 1 and sum to count.
 
     The first is small, as its z is paid in full; later ones grow with what the stack holds.
@@ -47,7 +48,7 @@ def blocks(count: int, pixels: int = 1) -> list[int]:
     most = max(1, min(BLOCK, BLOCK_PIXELS // pixels))
     sizes, done = [], 0
     while done < count:
-        size = max(1, min(most, done // SHARE)) if done else min(most, FIRST_BLOCK)
+        size = max(1, min(most, done // share)) if done else min(most, FIRST_BLOCK)
         sizes.append(min(size, count - done))
         done += sizes[-1]
     return sizes

@@ -20,6 +20,9 @@ SCALES_PER_NAT = 16
 SCALE_ZERO = 64  # table index of a scale of one symbol
 SCALE_COUNT = 256
 
+LOG2_BITS = 16
+LOG2_STEPS = 1 << 8  # table steps to an octave
+
 SIZES = 49  # sizes of contrast, in quarter octaves: number s stands for S = 2**(s / 4)
 SIZE_BITS = 6
 
@@ -73,10 +76,18 @@ def temperature_table() -> np.ndarray:
     return np.array([rounded(EXACT.multiply(Decimal(SCALES_PER_NAT), v)) for v in logs], np.int64)
 
 
+def log2_table() -> np.ndarray:
+    """2**16 * log2(1 + i / 256), int64 [257]."""
+    unit = EXACT.divide(Decimal(1 << LOG2_BITS), EXACT.ln(Decimal(2)))
+    logs = [EXACT.ln(EXACT.divide(Decimal(LOG2_STEPS + i), Decimal(LOG2_STEPS))) for i in range(LOG2_STEPS + 1)]
+    return np.array([rounded(EXACT.multiply(unit, v)) for v in logs], np.int64)
+
+
 SIGMOID = sigmoid_table()
 WEIGHT = weight_table()
 INVERSE = inverse_table()
 TEMPERATURE = temperature_table()
+LOG2 = log2_table()
 SIZE_OF = np.array([isqrt(isqrt(1 << (s + 4 * SIZE_BITS))) for s in range(SIZES)], np.int64)  # floor(S * 2**6)
 # ln(S / 16) in 1/16 nat: 4 ln 2 = 2.772589 a step, 16 ln 16 = 44.361420
 LOG_SIZE = np.array([(s * 2_772_589 - 44_361_420 + 500_000) // 1_000_000 for s in range(SIZES)], np.int64)

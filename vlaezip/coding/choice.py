@@ -1,0 +1,118 @@
+"""Symbols that no net tells of: one of n that are alike, or one of a few whose weights are known."""
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from vlaezip.coding import ans
+from vlaezip.coding.ans import LOW, MASK, SHIFT, WORD, Message
+from vlaezip.coding.codecs import Codec
+from vlaezip.coding.tables import LOG2, LOG2_BITS, LOG2_STEPS, PRECISION, WEIGHT
+from vlaezip.errors import CorruptFile
+
+Longs = NDArray[np.int64]
+TOTAL = 1 << PRECISION
+LEAST = 1  # of 2**20: what a choice weighs at the least, so that it can be coded
+NATS = 45_426  # 64 ln 2 * 2**10: bits to 1/64 nat
+FAR = 1 << 40  # bits in 2**-16: beyond that a choice weighs the least
+
+
+@numba.njit(cache=True, nogil=True)
+def target_kernel(head: Any) -> Any:
+    """Where in 0..2**22 the next symbol of a lane lies."""
+    return np.int64(head & MASK)
+
+
+@numba.njit(cache=True, nogil=True)
+def take_kernel(heads: Any, words: Any, left: int, lane: int, start: Any, end: Any) -> int:
+    """Pop the symbol of this interval from a lane. -> number of words left, or -1 if the stack ran dry."""
+    head = np.uint64(end - start) * (heads[lane] >> SHIFT) + (heads[lane] & MASK) - np.uint64(start)
+    if head < LOW:
+        if left == 0:
+            return -1
+        left -= 1
+        head = (head << WORD) | np.uint64(words[left])
+    heads[lane] = head
+    return left
+
+
+@numba.njit(cache=True, nogil=True)
+def uniform_kernel(heads: Any, words: Any, counts: Any, symbols: Any) -> int:
+    """Pop symbols, each one of so many that are alike. -> as take_kernel."""
+    left = len(words)
+    for i in range(len(counts)):
+        lane, count = i % len(heads), counts[i]
+        symbol = ((target_kernel(heads[lane]) + 1) * count - 1) >> PRECISION
+        start, end = (symbol << PRECISION) // count, ((symbol + 1) << PRECISION) // count
+        left = take_kernel(heads, words, left, lane, start, end)
+        if left < 0:
+            return -1
+        symbols[i] = symbol
+    return left
+
+
+@numba.njit(cache=True, nogil=True)
+def choice_kernel(heads: Any, words: Any, table: Any, symbols: Any) -> int:
+    """Pop symbols, each between two edges of a row. -> as take_kernel."""
+    left = len(words)
+    for i in range(len(table)):
+        lane = i % len(heads)
+        symbol = np.searchsorted(table[i], target_kernel(heads[lane]), side="right") - 1
+        left = take_kernel(heads, words, left, lane, table[i, symbol], table[i, symbol + 1])
+        if left < 0:
+            return -1
+        symbols[i] = symbol
+    return left
+
+
+def popped(message: Message, kernel: Any, table: Longs) -> tuple[Message, Longs]:
+    """A row of the table for each symbol. Raises CorruptFile when the stack runs dry."""
+    heads, symbols = message.heads.copy(), np.empty(len(table), np.int64)
+    left = kernel(heads, message.words, table, symbols)
+    if left < 0:
+        raise CorruptFile("the data ends before the picture does")
+    return Message(heads, message.words[:left]), symbols
+
+
+def uniform(counts: Longs) -> Codec:
+    """Symbols, the i-th one of 0..counts[i] - 1, at log2 counts[i] bits. counts: int64 [N], 1..2**22."""
+
+    def push(message: Message, symbols: Longs) -> Message:
+        starts = (symbols << PRECISION) // counts
+        freqs = ((symbols + 1) << PRECISION) // counts - starts
+        return ans.push(message, starts.astype(np.uint32), freqs.astype(np.uint32), np.array([0, len(symbols)]))
+
+    return Codec(push, lambda message: popped(message, uniform_kernel, counts))
+
+
+def choice(table: Longs) -> Codec:
+    """Symbols of which the i-th is k at the price of table[i, k] .. table[i, k + 1], in 2**-22. int64 [N, K + 1]."""
+
+    def push(message: Message, symbols: Longs) -> Message:
+        rows = np.arange(len(symbols))
+        starts = table[rows, symbols]
+        freqs = table[rows, symbols + 1] - starts
+        return ans.push(message, starts.astype(np.uint32), freqs.astype(np.uint32), np.array([0, len(symbols)]))
+
+    return Codec(push, lambda message: popped(message, choice_kernel, table))
+
+
+def log2(numbers: NDArray[np.integer[Any]]) -> Longs:
+    """log2 of numbers in 1..2**22, in 2**-16: integers, the same everywhere, and right to two units."""
+    fraction, exponent = np.frexp(numbers.astype(np.float64))  # exact
+    place, rest = np.divmod((fraction * (2 << PRECISION)).astype(np.int64) - TOTAL, TOTAL // LOG2_STEPS)
+    between = (LOG2[place + 1] - LOG2[place]) * rest * LOG2_STEPS >> PRECISION
+    result: Longs = ((exponent.astype(np.int64) - 1) << LOG2_BITS) + LOG2[place] + between
+    return result
+
+
+def edges(worth: Longs) -> Longs:
+    """The table of choices whose weights have these logarithms, in 2**-16 bits: [N, K] -> [N, K + 1]."""
+    below = np.minimum(worth.max(1, keepdims=True) - worth, FAR)
+    place = np.minimum((below * NATS) >> (LOG2_BITS + 10), len(WEIGHT) - 1)
+    upto = np.cumsum((WEIGHT[place] << 8) + LEAST, 1)
+    k = worth.shape[1]
+    inner = upto * (TOTAL - k) // upto[:, -1:] + np.arange(1, k + 1)
+    return np.concatenate([np.zeros((len(worth), 1), np.int64), inner], 1)
