@@ -56,11 +56,11 @@ paper: venv
 	$(BIN)/python -m benchmarks.bounds --data "$(DATA)" --limit 10000
 	for set in mnist-static caltech cifar10; do $(BIN)/python -m benchmarks.archives --data "$(DATA)" --set $$set || exit 1; done
 	$(ABLATIONS) prior --steps 2000 --samples 16 --limit 1000 --start models/float/mnist-dynamic-lossless.safetensors
-	$(ABLATIONS) z --preset omniglot --steps 1000 --samples 32 --limit 600 --start models/float/omniglot-lossless.safetensors
-	$(ABLATIONS) levels --steps 6000 --samples 32 --limit 2000
+	$(ABLATIONS) z --preset omniglot --steps 1000 --samples 64 --limit 600 --start models/float/omniglot-lossless.safetensors
+	$(ABLATIONS) levels --steps 6000 --samples 32 --limit 1000
 	$(ABLATIONS) decoder --steps 1500 --only factorised
-	$(ABLATIONS) decoder --preset cifar10 --steps 1500 --only factorised
-	$(ABLATIONS) window --steps 700 --samples 8 --limit 100 --start models/float/cifar10-lossless.safetensors
+	$(ABLATIONS) decoder --preset cifar10 --steps 2000 --start models/float/cifar10-lossless.safetensors --only factorised
+	$(ABLATIONS) window --steps 2000 --samples 8 --limit 100 --start models/float/cifar10-lossless.safetensors
 	$(ABLATIONS) beta --steps 600 --samples 8 --limit 500 --start models/float/mnist-dynamic-lossless.safetensors
 	$(BIN)/python -m benchmarks.probe --data "$(DATA)" --set mnist-static
 	$(BIN)/python -m benchmarks.probe --data "$(DATA)" --set mnist-dynamic --factorised "$(RUNS)/mnist-dynamic-decoder-factorised"

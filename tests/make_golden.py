@@ -54,6 +54,13 @@ def tuned() -> bytes:
     return data
 
 
+def drawn() -> bytes:
+    """An archive of many draws of z."""
+    data = api.compress_archive(digits(), model="mnist-static", draws=8)
+    assert read(data).data[4] == 9
+    return data
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     photo = pictures.photo(52, 70)
@@ -70,6 +77,7 @@ def main() -> None:
         "archive", api.compress_archive((f"{n}", pictures.photo(20 + n, 30).crop((0, n, 30, n + 20))) for n in range(3))
     )
     add("archive-binary", api.compress_archive(digits(), model="mnist-static"))
+    add("archive-draws", drawn())
     api.TILE = 64
     wide = pictures.photo(90, 200)
     add("lossless-chained", api.compress(wide, lossless=True))

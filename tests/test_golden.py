@@ -16,7 +16,7 @@ def same(a, b):
 
 
 def test_there_are_golden_files_of_every_kind():
-    assert {"archive", "lossless", "lossy", "stored"} <= {word for path in FILES for word in path.stem.split("-")}
+    assert {"archive", "draws", "lossless", "lossy", "stored"} <= {word for path in FILES for word in path.stem.split("-")}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
