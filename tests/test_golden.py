@@ -16,7 +16,8 @@ def same(a, b):
 
 
 def test_there_are_golden_files_of_every_kind():
-    assert {"archive", "draws", "lossless", "lossy", "stored"} <= {word for path in FILES for word in path.stem.split("-")}
+    words = {word for path in FILES for word in path.stem.split("-")}
+    assert {"archive", "draws", "lossless", "lossy", "stored"} <= words
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
