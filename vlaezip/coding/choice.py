@@ -67,6 +67,11 @@ def choice_kernel(heads: Any, words: Any, table: Any, symbols: Any) -> int:
     return left
 
 
+def pushed(message: Message, starts: Longs, ends: Longs) -> Message:
+    """One vector of symbols, by their intervals."""
+    return ans.push(message, starts.astype(np.uint32), (ends - starts).astype(np.uint32), np.array([0, len(starts)]))
+
+
 def popped(message: Message, kernel: Any, table: Longs) -> tuple[Message, Longs]:
     """A row of the table for each symbol. Raises CorruptFile when the stack runs dry."""
     heads, symbols = message.heads.copy(), np.empty(len(table), np.int64)
@@ -80,9 +85,7 @@ def uniform(counts: Longs) -> Codec:
     """Symbols, the i-th one of 0..counts[i] - 1, at log2 counts[i] bits. counts: int64 [N], 1..2**22."""
 
     def push(message: Message, symbols: Longs) -> Message:
-        starts = (symbols << PRECISION) // counts
-        freqs = ((symbols + 1) << PRECISION) // counts - starts
-        return ans.push(message, starts.astype(np.uint32), freqs.astype(np.uint32), np.array([0, len(symbols)]))
+        return pushed(message, (symbols << PRECISION) // counts, ((symbols + 1) << PRECISION) // counts)
 
     return Codec(push, lambda message: popped(message, uniform_kernel, counts))
 
@@ -92,9 +95,7 @@ def choice(table: Longs) -> Codec:
 
     def push(message: Message, symbols: Longs) -> Message:
         rows = np.arange(len(symbols))
-        starts = table[rows, symbols]
-        freqs = table[rows, symbols + 1] - starts
-        return ans.push(message, starts.astype(np.uint32), freqs.astype(np.uint32), np.array([0, len(symbols)]))
+        return pushed(message, table[rows, symbols], table[rows, symbols + 1])
 
     return Codec(push, lambda message: popped(message, choice_kernel, table))
 
