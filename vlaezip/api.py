@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from vlaezip import archive, coupled, lossy, pixels, tune, tuned, weights
+from vlaezip import archive, coupled, lossy, pixels, tuned, weights
+from vlaezip.config import EFFORTS
 from vlaezip.container import ARCHIVE_TILE, MODELLED_MODES, Container, Header, Kind, read, write
-from vlaezip.device.batch import room
 from vlaezip.errors import CorruptFile, ImageError, ModelError, WrongKind
 from vlaezip.limits import least_bits
 from vlaezip.lossless import PROLOGUE, decode_many, encode_many, fit
@@ -207,6 +207,8 @@ def alike(keys: Iterable[K]) -> dict[K, list[int]]:
 
 def batches(numbers: list[int], header: Header, net: Vlae) -> Iterator[list[int]]:
     """Runs of pictures of a size, as many as the device of the net has room for."""
+    from vlaezip.device.batch import room
+
     most = max(1, room(net.device) // (header.width * header.height))
     yield from (numbers[start : start + most] for start in range(0, len(numbers), most))
 
@@ -287,8 +289,8 @@ def check_quality(quality: int | None, net: Vlae) -> int:
 
 
 def check_effort(effort: int) -> None:
-    if effort not in range(tune.EFFORTS):
-        raise ImageError(f"effort {effort} is outside 0..{tune.EFFORTS - 1}")
+    if effort not in range(EFFORTS):
+        raise ImageError(f"effort {effort} is outside 0..{EFFORTS - 1}")
 
 
 def check_temperature(temperature: float | None) -> int:

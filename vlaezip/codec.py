@@ -9,8 +9,6 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from vlaezip import coupled, local_ar
@@ -225,12 +223,19 @@ def anchored(dream: Ints, preview: Ints, reach: int) -> Ints:
     """
     if not reach:
         return dream
-    residual = dream - preview
-    side, edge = 2 * reach + 1, (reach,) * 4
-    wide = torch.from_numpy(residual).permute(0, 3, 1, 2).float()
-    for _ in range(2):  # sums below 2**24 are exact
-        wide = F.avg_pool2d(F.pad(wide, edge, mode="replicate"), side, 1, divisor_override=1)
-    sums = wide.permute(0, 2, 3, 1).to(torch.int32).numpy()
+    residual, side = dream - preview, 2 * reach + 1
+    sums = residual
+    for axis in (1, 2, 1, 2):
+        sums = box_sums(sums, reach, axis)
     narrow: Ints = residual - (sums + side**4 // 2) // side**4
     result: Ints = np.clip(preview + narrow, 0, 255)
     return result
+
+
+def box_sums(x: Ints, reach: int, axis: int) -> Ints:
+    """Sums of 2 * reach + 1 neighbours along an axis, the edge replicated. int32 may wrap around on the way."""
+    edges = [(reach + 1 if a == axis else 0, reach if a == axis else 0) for a in range(x.ndim)]
+    upto = np.cumsum(np.pad(x, edges, mode="edge"), axis, dtype=np.int32)
+    n, side = x.shape[axis], 2 * reach + 1
+    sums: Ints = upto.take(range(side, side + n), axis) - upto.take(range(n), axis)
+    return sums

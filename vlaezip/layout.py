@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from vlaezip.coding.tables import LOGITS_PER_NAT, POSITION_BITS, SCALES_PER_NAT
 from vlaezip.config import ACTIVATION_BITS, ACTIVATION_MAX, LATENT_BITS, LATENT_MAX, STREAM_MAX, LocalConfig, VlaeConfig
@@ -30,19 +30,19 @@ class Layer:
     taps: int = 1
 
     @property
-    def largest(self) -> Tensor:
-        """Magnitudes that the proof takes for granted, int64 [I]."""
-        return torch.cat([torch.full((n,), m) for n, _, m in self.inputs]).repeat(self.taps)
+    def largest(self) -> NDArray[np.int64]:
+        """Magnitudes that the proof takes for granted [I]."""
+        return np.tile(np.concatenate([np.full(n, m) for n, _, m in self.inputs]), self.taps)
 
     @property
-    def units(self) -> Tensor:
-        """Real value of one step of each input, float64 [I]."""
-        return torch.cat([torch.full((n,), u, dtype=torch.float64) for n, u, _ in self.inputs]).repeat(self.taps)
+    def units(self) -> NDArray[np.float64]:
+        """Real value of one step of each input [I]."""
+        return np.tile(np.concatenate([np.full(n, u) for n, u, _ in self.inputs]), self.taps)
 
     @property
-    def steps(self) -> Tensor:
-        """Real value of one step of each output, float64 [O]."""
-        return torch.cat([torch.full((n,), u, dtype=torch.float64) for n, u in self.outputs])
+    def steps(self) -> NDArray[np.float64]:
+        """Real value of one step of each output [O]."""
+        return np.concatenate([np.full(n, u) for n, u in self.outputs])
 
 
 def blocks(prefix: str, count: int, width: int) -> Iterator[Layer]:

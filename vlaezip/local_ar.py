@@ -8,17 +8,14 @@ run the same kernels (parts.py) on the same integers, so neither batches nor thr
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from vlaezip import packed, parts
+from vlaezip import packed, parts, threads
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.codecs import Codec
@@ -31,7 +28,6 @@ from vlaezip.parts import Picture, Rows, Shape, Source
 from vlaezip.window import FILL, FIXED_SIZE, Reach, pad, spare, wavefront
 
 CHUNK = 1 << 9  # places that the parallel pass looks at together: what the caches hold
-THREADS = 2  # at the most: more were not measured
 SHARE = 16  # places of a step, on average, below which a thread is not worth its waiting
 STEADY = 16  # steps between moves of the border between threads
 NAP_SECONDS = 5e-5  # of a thread that waits for another one on a busy machine
@@ -114,15 +110,15 @@ class Canvas:
     def __init__(self, config: LocalConfig, scene: Scene, x: Ints) -> None:
         b, h, w, c = x.shape
         window = config.window
-        shown = pad(torch.from_numpy((x - scene.base).astype(np.int16)), window, FILL[config.reference])
+        shown = pad((x - scene.base).astype(np.int16), window, FILL[config.reference])
         row = shown.shape[2]
-        flat = spare(shown.numpy())
+        flat = spare(shown)
         self.order, self.bounds = wavefront(b, h, w)
         picture, place = np.divmod(self.order, h * w)
         i, j = np.divmod(place, w)
         reach = Reach(config, row)
         self.picture = Picture(
-            shown=flat[: shown.numel()].reshape(-1, c),
+            shown=flat[: shown.size].reshape(-1, c),
             flat=flat,
             order=self.order,
             bounds=self.bounds,
@@ -193,11 +189,11 @@ def grids_of(config: LocalConfig, scene: Scene, places: int) -> Grid:
 
 
 class Seen(NamedTuple):
-    """What an evaluator's n places saw. inputs.tensor, int16 [n, I + E]; seen: a group, [n, hidden + channels before];
+    """What an evaluator's n places saw. inputs, int16 [n, I + E]; seen: a group, int16 [n, hidden + channels before];
     base [n, C]; size [n]."""
 
-    inputs: Any
-    seen: tuple[Tensor, ...]
+    inputs: NDArray[np.int16]
+    seen: tuple[NDArray[np.int16], ...]
     base: Ints
     size: NDArray[np.int64]
 
@@ -229,25 +225,10 @@ class Evaluator:
     def rows(self, n: int) -> Seen:
         """Copies of what the last n places saw."""
         rows, hidden = self.buffers, self.net.config.hidden
-        inputs = torch.from_numpy(rows.inputs[:n, : len(self.net.stem.weight)].copy())
-        trunk = torch.from_numpy(rows.trunk[:n].copy())
+        inputs = rows.inputs[:n, : len(self.net.stem.weight)].copy()
+        trunk = rows.trunk[:n].copy()
         seen = tuple(trunk[:, : hidden + len(before)] for _, _, before in self.groups)
-        return Seen(Only(inputs), seen, rows.base[:n].copy(), rows.size[:n].copy())
-
-
-class Only(NamedTuple):
-    """A tensor under its name."""
-
-    tensor: Tensor
-
-
-def together(work: Callable[[int], None], count: int) -> None:
-    """work(0) .. work(count - 1), a thread each."""
-    if count == 1:
-        work(0)
-        return
-    with ThreadPoolExecutor(count) as pool:
-        list(pool.map(work, range(count)))
+        return Seen(inputs, seen, rows.base[:n].copy(), rows.size[:n].copy())
 
 
 def encode_intervals(net: LocalAR, scene: Scene, x: Ints) -> Intervals:
@@ -261,16 +242,16 @@ def encode_intervals(net: LocalAR, scene: Scene, x: Ints) -> Intervals:
     bounds = segments(canvas.bounds, widths)
     step_of = np.repeat(np.arange(len(canvas.bounds) - 1, dtype=np.int32), np.diff(canvas.bounds))
     grids = grids_of(config, scene, chunk)
-    threads = max(1, min(THREADS, torch.get_num_threads(), count // chunk))
+    many = max(1, min(threads.count(), count // chunk))
     flat = np.ascontiguousarray(x, np.int32).reshape(-1, config.channels)
 
     def work(part: int) -> None:
         rows = buffers(config, len(net.stem.weight), chunk)
         parts.encode_part(
-            shape, canvas.picture, rows, grids, flat, bounds, step_of, part, threads, chunk, starts, freqs
+            shape, canvas.picture, rows, grids, flat, bounds, step_of, part, many, chunk, starts, freqs
         )
 
-    together(work, threads)
+    threads.together(work, many)
     return Intervals(starts, freqs, bounds)
 
 
@@ -317,8 +298,8 @@ def decode_from(net: LocalAR, scene: Scene, source: Source) -> Ints:
     config, shape = net.config, scene.base.shape
     canvas, packed_net = Canvas(config, scene, scene.base.astype(np.int32)), shape_of(net, scene)
     steps = len(canvas.bounds) - 1
-    threads = max(1, min(THREADS, torch.get_num_threads(), len(canvas.order) // (steps * SHARE)))
-    cuts, moved = cut(canvas.order, canvas.bounds, shape[2], threads)
+    many = max(1, min(threads.count(), len(canvas.order) // (steps * SHARE)))
+    cuts, moved = cut(canvas.order, canvas.bounds, shape[2], many)
     most = int(np.diff(cuts).max())
     grids = grids_of(config, scene, most)
     result = np.empty((len(canvas.order), shape[3]), np.int32)
@@ -331,7 +312,7 @@ def decode_from(net: LocalAR, scene: Scene, source: Source) -> Ints:
                 return
             time.sleep(NAP_SECONDS)
 
-    together(work, threads)
+    threads.together(work, many)
     if source.state[parts.LEFT] < 0:
         raise CorruptFile("the data ends before the picture does")
     return result.reshape(shape)

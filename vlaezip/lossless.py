@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vlaezip import codec, coupled, tune, tuned
+from vlaezip import codec, coupled, tuned
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.container import Header, Kind
-from vlaezip.device import batch
 from vlaezip.errors import CorruptFile
 from vlaezip.limits import least_bits
 from vlaezip.tiles import Tile, split
@@ -34,6 +33,8 @@ def encode(net: Vlae, header: Header, colour: Any) -> bytes:
 
 def encode_many(net: Vlae, header: Header, colours: Any) -> list[bytes]:
     """encode of every picture, at once on the device of the net. colours uint8 [B, H, W, 3]."""
+    from vlaezip.device import batch
+
     tiles = split(header.height, header.width, header.tile)
     refund = Refund.WHITE if len(tiles) > 1 else Refund.NONE
     blocks = (np.array(colours[:, *t.slices]) for t in tiles)
@@ -61,6 +62,8 @@ def chain(
 
 def fit(net: Vlae, header: Header, colour: Any, data: bytes, effort: int) -> tuple[bytes, bytes | None]:
     """Spend effort: smaller data and the tuning that it needs, or the data as it was where nothing is gained."""
+    from vlaezip import tune  # torch takes a second to import
+
     tiles = split(header.height, header.width, header.tile)
     blocks = (colour[t.slices][None].astype(np.int32) for t in tiles)
     tuning = tune.search(net, blocks, header.width * header.height, header.grey, effort)
@@ -122,6 +125,8 @@ def decode(net: Vlae, header: Header, data: bytes) -> Any:
 
 def decode_many(net: Vlae, header: Header, files: Sequence[bytes]) -> Any:
     """decode of the data of many files that share header and prologue's refund, at once: uint8 [B, H, W, 3]."""
+    from vlaezip.device import batch
+
     opened = [open_data(header, data) for data in files]
     tiles = split(header.height, header.width, header.tile)
     colours = np.empty((len(files), header.height, header.width, 3), np.uint8)

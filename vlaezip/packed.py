@@ -1,7 +1,6 @@
 """Integer layers of the local models, packed for compiled code: int16 operands, int32 sums.
 
-What exact.Affine says in float32, these kernels say in integers: operands are at most 2**11 and sums below 2**24, so
-neither type can overflow. A processor multiplies and adds 16-bit pairs twice to four times as fast as floats.
+Operands of exact.Affine are at most 2**11 and sums below 2**24, so neither type can overflow. A processor multiplies and adds 16-bit pairs twice to four times as fast as floats.
 """
 
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from vlaezip.config import ACTIVATION_MAX
+from vlaezip.config import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.exact import Affine
 
 TOLD: str | None = numba.config.CPU_FEATURES  # type: ignore[attr-defined]
@@ -32,14 +31,15 @@ LANES = LANES or 4
 ROWS = 5  # a tile holds ROWS x columns x LANES sums, which must fit into the registers
 COLUMNS = 5 if LANES == 16 else 2
 LINE = 64  # bytes of a cache line
-PLAIN, RECTIFIED, RESIDUAL = range(3)  # what becomes of the sums, see product
+PLAIN, RECTIFIED, RESIDUAL, STREAM = range(4)  # what becomes of the sums, see product
 
 
 class Packed(NamedTuple):
-    """Layers one after another. table, int64 [layers, 4]: first weight, first bias, pairs of inputs, LANES of outputs.
+    """Layers one after another. table, int64 [layers, 5]: first weight, first bias, runs of inputs, pairs of inputs in
+    a run, LANES of outputs.
 
-    weights int16: of a layer [pairs, outputs, 2]; biases and shifts int32 [outputs]; outputs beyond the layer's own, up
-    to a multiple of LANES, are zero.
+    weights int16: of a layer [runs, pairs, outputs, 2]; biases and shifts int32 [outputs]; outputs beyond the layer's
+    own, up to a multiple of LANES, are zero.
     """
 
     weights: NDArray[np.int16]
@@ -61,22 +61,24 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> Any:
     return raw[first : first + size].view(dtype).reshape(shape)
 
 
-def pack(layers: Sequence[Affine]) -> Packed:
-    """Of layers that exact.affine has proven."""
-    sizes = [(room(i, 2), room(o, LANES)) for i, o in (tuple(layer.weight.shape) for layer in layers)]
-    weights = aligned((sum(i * o for i, o in sizes),), np.int16)
-    biases, shifts = (aligned((sum(o for _, o in sizes),), np.int32) for _ in range(2))
+def pack(layers: Sequence[Affine], runs: Sequence[int] = ()) -> Packed:
+    """Of layers that exact.affine has proven. runs: of each, how many its inputs lie in, all of one length; else one."""
+    runs = runs or [1] * len(layers)
+    split = [layer.weight.reshape(n, -1, layer.weight.shape[1]) for layer, n in zip(layers, runs, strict=True)]
+    sizes = [(n, room(i, 2), room(o, LANES)) for n, i, o in (w.shape for w in split)]
+    weights = aligned((sum(n * i * o for n, i, o in sizes),), np.int16)
+    biases, shifts = (aligned((sum(o for *_, o in sizes),), np.int32) for _ in range(2))
     table, first, start = [], 0, 0
-    for layer, (inputs, outputs) in zip(layers, sizes, strict=True):
-        i, o = layer.weight.shape
-        whole = np.zeros((inputs, outputs), np.int16)
-        whole[:i, :o] = layer.weight.numpy()
-        pairs = whole.reshape(inputs // 2, 2, outputs).transpose(0, 2, 1)
-        weights[first : first + inputs * outputs] = pairs.reshape(-1)
-        biases[start : start + o] = layer.bias.numpy()
-        shifts[start : start + o] = -np.log2(layer.scale.numpy())
-        table.append((first, start, inputs // 2, outputs // LANES))
-        first, start = first + inputs * outputs, start + outputs
+    for layer, weight, (n, inputs, outputs) in zip(layers, split, sizes, strict=True):
+        _, i, o = weight.shape
+        whole = np.zeros((n, inputs, outputs), np.int16)
+        whole[:, :i, :o] = weight
+        pairs = whole.reshape(n * inputs // 2, 2, outputs).transpose(0, 2, 1)
+        weights[first : first + whole.size] = pairs.reshape(-1)
+        biases[start : start + o] = layer.bias
+        shifts[start : start + o] = layer.shift
+        table.append((first, start, n, inputs // 2, outputs // LANES))
+        first, start = first + whole.size, start + outputs
     return Packed(weights, biases, shifts, np.array(table, np.int64))
 
 
@@ -86,23 +88,26 @@ def sums_of_tile(
     kind: Any,
     x: Any,
     x_row: Any,
+    x_run: Any,
     w: Any,
     w_row: Any,
+    runs: Any,
     pairs: Any,
     biases: Any,
     shifts: Any,
     old: Any,
+    old_row: Any,
     out: Any,
     out_row: Any,
 ) -> Any:
     """ROWS x columns * LANES outputs of a layer; the sums stay in registers. columns is a literal.
 
-    Addresses, and strides of rows in bytes. old: what RESIDUAL adds, in rows of x_row.
+    Addresses, and strides of rows and of runs in bytes. old: what RESIDUAL and STREAM add.
     """
     width = columns.literal_value
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        _, kind, x, x_row, w, w_row, pairs, bias, shift, old, out, out_row = arguments
+        _, kind, x, x_row, x_run, w, w_row, runs, pairs, bias, shift, old, old_row, out, out_row = arguments
         i16, i32, i64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
         sums, halves = ir.VectorType(i32, LANES), ir.VectorType(i16, 2 * LANES)
         shorts = ir.VectorType(i16, LANES)
@@ -130,17 +135,20 @@ def sums_of_tile(
         keep: Any = cgutils.alloca_once_value  # a variable; it lives in a register
         begin = [b.load(at(bias, 0, zero, 4 * LANES * c, sums), align=4) for c in range(width)]
         total = [[keep(b, value) for value in begin] for _ in range(ROWS)]
-        with cgutils.for_range(b, pairs) as loop:
-            line = b.add(w, b.mul(loop.index, w_row))
+        with cgutils.for_range(b, runs) as run, cgutils.for_range(b, pairs) as loop:
+            line = b.add(w, b.mul(b.add(b.mul(run.index, pairs), loop.index), w_row))
             weights = [b.load(at(line, 0, zero, 4 * LANES * c, halves), align=4) for c in range(width)]
-            column = b.add(x, b.mul(loop.index, i64(4)))
+            column = b.add(b.add(x, b.mul(run.index, x_run)), b.mul(loop.index, i64(4)))
             for r in range(ROWS):
                 two = b.bitcast(splat(b.load(at(column, r, x_row, 0, i32), align=2)), halves)
                 for c in range(width):
                     b.store(b.add(b.load(total[r][c]), pair_sums(two, weights[c])), total[r][c])
 
+        signed = b.icmp_signed("==", kind, i64(STREAM))
+        low = splat(b.select(signed, i32(-STREAM_MAX - 1), i32(0)))
+        most = splat(b.select(signed, i32(STREAM_MAX), i32(ACTIVATION_MAX)))
+
         def clamp(v: Any) -> Any:
-            low, most = splat(i32(0)), splat(i32(ACTIVATION_MAX))
             v = b.select(b.icmp_signed("<", v, low), low, v)
             return b.trunc(b.select(b.icmp_signed(">", v, most), most, v), shorts)
 
@@ -148,32 +156,37 @@ def sums_of_tile(
             shifts = b.load(at(shift, 0, zero, 4 * LANES * c, sums), align=4)
             for r in range(ROWS):
                 b.store(b.ashr(b.load(total[r][c]), shifts), total[r][c])
-        with b.if_else(b.icmp_signed("==", kind, i64(PLAIN))) as (plain, rectified):
+        with b.if_else(b.icmp_signed("==", kind, i64(PLAIN))) as (plain, clamped):
             with plain:
                 for r in range(ROWS):
                     for c in range(width):
                         b.store(b.load(total[r][c]), at(out, r, out_row, 4 * LANES * c, sums), align=4)
-            with rectified:
-                with b.if_then(b.icmp_signed("==", kind, i64(RESIDUAL))):
+            with clamped:
+                with b.if_then(b.icmp_signed(">=", kind, i64(RESIDUAL))):
                     for r in range(ROWS):
                         for c in range(width):
-                            before = b.load(at(old, r, x_row, 2 * LANES * c, shorts), align=2)
+                            before = b.load(at(old, r, old_row, 2 * LANES * c, shorts), align=2)
                             b.store(b.add(b.load(total[r][c]), b.sext(before, sums)), total[r][c])
                 for r in range(ROWS):
                     for c in range(width):
                         b.store(clamp(b.load(total[r][c])), at(out, r, out_row, 2 * LANES * c, shorts), align=2)
         return context.get_dummy_value()
 
-    return types.void(columns, *[types.int64] * 11), build
+    return types.void(columns, *[types.int64] * 14), build
 
 
 tile: Any = intrinsic(prefer_literal=True)(sums_of_tile)
 
 
 @numba.njit(cache=True, nogil=True)
-def tiles(packed: Any, layer: Any, kind: Any, x: Any, x_row: Any, out: Any, out_row: Any, n: Any) -> None:
-    """product(), on addresses and strides in bytes."""
-    first, start, pairs, lanes = packed.table[layer]
+def tiles(
+    packed: Any, layer: Any, kind: Any, x: Any, x_row: Any, x_run: Any, old: Any, old_row: Any, out: Any, out_row: Any,
+    n: Any,
+) -> None:  # fmt: skip
+    """product(), on addresses and strides in bytes. Inputs of a row lie in runs, x_run from one to the next; STREAM:
+    out = clamp(old + layer(x)) to the range of a residual stream. out may be the memory of old.
+    """
+    first, start, runs, pairs, lanes = packed.table[layer]
     weights = np.int64(packed.weights.ctypes.data) + 2 * first
     biases = np.int64(packed.biases.ctypes.data) + 4 * start
     shifts = np.int64(packed.shifts.ctypes.data) + 4 * start
@@ -184,26 +197,25 @@ def tiles(packed: Any, layer: Any, kind: Any, x: Any, x_row: Any, out: Any, out_
         columns, c = lanes * (block + 1) // blocks - left, left * LANES
         w, b, s = weights + 4 * c, biases + 4 * c, shifts + 4 * c
         for r in range(0, n, ROWS):
-            a = x + r * x_row
-            to, old = out + r * out_row + c * size, a + 2 * c
+            a, to, to_add = x + r * x_row, out + r * out_row + c * size, old + r * old_row + 2 * c
             if columns == 1:
-                tile(1, kind, a, x_row, w, stride, pairs, b, s, old, to, out_row)
+                tile(1, kind, a, x_row, x_run, w, stride, runs, pairs, b, s, to_add, old_row, to, out_row)
             elif columns == 2:
-                tile(2, kind, a, x_row, w, stride, pairs, b, s, old, to, out_row)
+                tile(2, kind, a, x_row, x_run, w, stride, runs, pairs, b, s, to_add, old_row, to, out_row)
             elif columns == 3:
-                tile(3, kind, a, x_row, w, stride, pairs, b, s, old, to, out_row)
+                tile(3, kind, a, x_row, x_run, w, stride, runs, pairs, b, s, to_add, old_row, to, out_row)
             elif columns == 4:
-                tile(4, kind, a, x_row, w, stride, pairs, b, s, old, to, out_row)
+                tile(4, kind, a, x_row, x_run, w, stride, runs, pairs, b, s, to_add, old_row, to, out_row)
             else:
-                tile(5, kind, a, x_row, w, stride, pairs, b, s, old, to, out_row)
+                tile(5, kind, a, x_row, x_run, w, stride, runs, pairs, b, s, to_add, old_row, to, out_row)
 
 
 @numba.njit(cache=True, nogil=True)
 def product(packed: Any, layer: int, kind: int, x: Any, out: Any, n: int) -> None:
-    """out = layer(x): int16 [N, I] -> int32 [N, O] (PLAIN), or clamped as exact.rectify does, int16 [N, O] (RECTIFIED).
+    """out = layer(x): int16 [N, I] -> int32 [N, O] (PLAIN), or clamped to 0..ACTIVATION_MAX, int16 [N, O] (RECTIFIED).
 
     RESIDUAL: out = rectify(x + layer(x)); x and out are not the same memory. The first n rows count; rows up to the
     next multiple of ROWS are written too, as are outputs up to a multiple of LANES.
     """
-    source, target = np.int64(x.ctypes.data), np.int64(out.ctypes.data)
-    tiles(packed, layer, kind, source, x.strides[0], target, out.strides[0], n)
+    source, target, row = np.int64(x.ctypes.data), np.int64(out.ctypes.data), x.strides[0]
+    tiles(packed, layer, kind, source, row, 0, source, row, target, out.strides[0], n)

@@ -14,15 +14,17 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaezip import codec, local_ar
+from vlaezip import codec, convs_torch, local_ar
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import LOGITS_PER_NAT, SCALES_PER_NAT
 from vlaezip.config import ACTIVATION_MAX, STREAM_MAX
-from vlaezip.exact import Affine, Conv3, spread
+from vlaezip.convs_torch import Block, Conv3, Linear, spread
+from vlaezip.exact import Affine
 from vlaezip.layout import MEANS_PER_UNIT, preview_parts
 from vlaezip.tiles import Tile
-from vlaezip.vlae import Block, Vlae
-from vlaezip.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF, pad
+from vlaezip.vlae import Vlae
+from vlaezip.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF
+from vlaezip.window_torch import pad
 
 FLOOR = 2.0**-22
 CAUTION = 1.5  # factor on the curvature: a move is made as if others like it were made too
@@ -107,7 +109,7 @@ def curvature(model: Vlae, target: Tensor, z: Tensor, level: int, step: Tensor, 
 
 def render(model: Vlae, z: Tensor, level: int) -> Tensor:
     """Vlae.preview as a real function of z [B, h, w, Z]: [B, H, W, 3]."""
-    net, c = model.synthesis, model.config
+    net, c = convs_torch.of(model.nets).synthesis, model.config
     if c.guided:
         told = z.new_zeros(*z.shape[:3], c.levels)
         told[..., level] = 1
@@ -141,13 +143,13 @@ def prior_bits(model: Vlae, z: Tensor, level: int, step: Tensor) -> Tensor:
     told = z.new_zeros(b * h * w, model.config.levels)
     told[:, level] = 1
     values = z.flatten(0, 2)
-    trunk = rectify(affine(net.stem, torch.cat([contrast(torch.cat(near, 3)).flatten(0, 2), told], 1)))
+    trunk = rectify(local(net.stem, torch.cat([contrast(torch.cat(near, 3)).flatten(0, 2), told], 1)))
     for layer in net.layers:
-        trunk = rectify(trunk + affine(layer, trunk))
+        trunk = rectify(trunk + local(layer, trunk))
     unit, bits = 2.0 ** (size / 4 - 4), []
     for number, channels, seen in local_ar.groups(c, False):
         known = contrast(values[:, : len(seen)])
-        answer = affine(net.outs[number], rectify(affine(net.heads[number], torch.cat([trunk, known], 1))))
+        answer = local(net.outs[number], rectify(local(net.heads[number], torch.cat([trunk, known], 1))))
         index = list(channels)
         logits, means, scales = answer.view(len(values), len(index), 3, c.mixtures).unbind(2)
         inverse = torch.exp(-(scales / SCALES_PER_NAT).clamp(-5, 7)) / unit
@@ -159,14 +161,19 @@ def prior_bits(model: Vlae, z: Tensor, level: int, step: Tensor) -> Tensor:
     return torch.cat(bits, 2).view(3, *z.shape)
 
 
-def affine(layer: Affine, x: Tensor, rows: int | None = None) -> Tensor:
+def local(layer: Affine, x: Tensor) -> Tensor:
+    """affine() of a layer of the prior, which is on the CPU."""
+    return affine(convs_torch.linear(layer, "cpu"), x)
+
+
+def affine(layer: Linear, x: Tensor, rows: int | None = None) -> Tensor:
     """layer(x), not rounded; its first rows only."""
     bias, weight, scale = layer.bias[:rows], layer.weight[:, :rows], layer.scale[:rows]
     flat = torch.addmm(bias, x.reshape(-1, x.shape[-1]), weight) * scale - half(scale)
     return flat.view(*x.shape[:-1], -1)
 
 
-def conv3(layer: Affine | Conv3, x: Tensor) -> Tensor:
+def conv3(layer: Linear | Conv3, x: Tensor) -> Tensor:
     """layer(x), not rounded."""
     assert isinstance(layer, Conv3)
     weight = torch.stack(layer.taps).view(3, 3, *layer.taps[0].shape).permute(3, 2, 0, 1)

@@ -18,12 +18,11 @@ from torch import Tensor
 
 from vlaezip import codec, local_ar, tuned
 from vlaezip.coding.logistic import Grid, Ints, Mixture
-from vlaezip.config import ACTIVATION_MAX
+from vlaezip.config import ACTIVATION_MAX, EFFORTS
 from vlaezip.layout import UNIT, Layer
 from vlaezip.tuned import Part, Tuning
 from vlaezip.vlae import Vlae
 
-EFFORTS = 10
 PLACES = 1 << 19  # of the picture, at the most, that the search looks at
 BATCH = 1 << 11
 FIRST_WORK, LAST_WORK = 8e9, 1.5e11  # products forward, at efforts 1 and 9
@@ -76,7 +75,7 @@ def search(model: Vlae, blocks: Iterable[Ints], places: int, grey: bool, effort:
         return None
     layers = tuned.tunable(model, grey)
     samples = look(model, blocks, grey, min(1.0, PLACES / places))
-    products = sum(layer.largest.numel() * len(layer.steps) for layer in layers)
+    products = sum(len(layer.largest) * len(layer.steps) for layer in layers)
     work = FIRST_WORK * (LAST_WORK / FIRST_WORK) ** ((effort - 1) / (EFFORTS - 2))
     steps = int(min(work / products, MAX_PASSES * len(samples.sizes)) / BATCH)
     descent = Search(model, layers, samples, places, rank(places, effort))
@@ -122,8 +121,8 @@ def look_at(model: Vlae, x: Ints, grey: bool, share: float, random: np.random.Ge
         offsets = (there - rows.base)[:, order]
         offsets[:, 1:] -= offsets[:, :1]  # later channels are seen relative to the first one's surprise
         yield Samples(
-            rows.inputs.tensor.to(torch.int16, copy=True),
-            tuple(seen[:, net.config.hidden :].to(torch.int16, copy=True) for seen in rows.seen),
+            torch.from_numpy(rows.inputs),
+            tuple(torch.from_numpy(seen[:, net.config.hidden :]) for seen in rows.seen),
             torch.from_numpy(there[:, order].astype(np.int16)),
             torch.from_numpy(offsets.astype(np.int16)),
             torch.from_numpy(rows.size.astype(np.uint8)),
@@ -141,11 +140,10 @@ class Linear(NamedTuple):
 def twin(model: Vlae, layer: Layer) -> Linear:
     """Of a layer of the pixel model. Rounding down costs half a step, so that much is taken off the bias."""
     weight, bias, shift = (torch.from_numpy(part) for part in tuned.integers(tuned.find(model.pixel, layer)))
-    scale = torch.ldexp(layer.steps, -shift)
+    steps, units = torch.from_numpy(layer.steps), torch.from_numpy(layer.units)
+    scale = torch.ldexp(steps, -shift)
     return Linear(
-        (weight * scale[:, None] / layer.units).t().float().contiguous(),
-        (bias * scale - layer.steps / 2).float(),
-        layer.units.float(),
+        (weight * scale[:, None] / units).t().float().contiguous(), (bias * scale - steps / 2).float(), units.float()
     )
 
 

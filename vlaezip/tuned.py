@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from vlaezip import exact, layout
@@ -160,8 +159,7 @@ def find(net: LocalAR, layer: Layer) -> Affine:
 
 def integers(affine: Affine) -> tuple[Changes, Changes, Changes]:
     """Stored integers of a layer: weight [O, I], bias [O], shift [O]."""
-    shift = -torch.log2(affine.scale).round().long()
-    return affine.weight.t().long().numpy(), affine.bias.long().numpy(), shift.numpy()
+    return affine.weight.T.astype(np.int64), affine.bias.astype(np.int64), affine.shift.astype(np.int64)
 
 
 def changed(affine: Affine, layer: Layer, tuning: Tuning) -> Affine:
@@ -182,9 +180,8 @@ def changed(affine: Affine, layer: Layer, tuning: Tuning) -> Affine:
         (left, exponent), (right, _) = parts["left"], parts["right"]
         weight = weight + shifted(left @ right.T, row[:, None] + log2(layer.units) + (STEP_LOG2["left"] + exponent))
     weight, bias = np.clip(weight, -WEIGHT_LIMIT, WEIGHT_LIMIT), np.clip(bias, -BIAS_LIMIT, BIAS_LIMIT)
-    w, b, s = map(torch.from_numpy, halve(weight, bias, shift, layer.largest.numpy()))
     try:
-        return exact.affine(layer.name, w, b, s, layer.largest, "cpu")
+        return exact.affine(layer.name, *halve(weight, bias, shift, layer.largest), layer.largest)
     except ModelError as error:
         raise CorruptFile(f"a tuning breaks the law: {error}") from None
 
@@ -208,6 +205,6 @@ def shifted(values: Changes, power: Changes) -> Changes:
     return ((values << up) + half) >> down
 
 
-def log2(units: torch.Tensor) -> Changes:
+def log2(units: NDArray[np.float64]) -> Changes:
     """Exponents of powers of two."""
-    return torch.log2(units).round().long().numpy()
+    return np.log2(units).round().astype(np.int64)

@@ -7,46 +7,22 @@ threads gives the same integers.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vlaezip.coding.logistic import Ints, Mixture
 from vlaezip.coding.tables import SCALE_ZERO, WEIGHT_BITS
 from vlaezip.config import LATENT_MAX, LocalConfig, VlaeConfig
-from vlaezip.exact import Affine, Conv3, conv3, fold, rectify, spread, stream
-from vlaezip.layout import preview_parts
+from vlaezip.convs import Stack
+from vlaezip.exact import Affine
 from vlaezip.local_ar import LocalAR, Scene, Steps, samples
 from vlaezip.window import CONTRAST_MAX
 
 LOG_FINE = 55  # 16 ln 32: a scale of one unit of z, in steps of the fine grid
 LOG_LOW, LOG_HIGH = -40, 0  # of the posterior's log-scale, in 1/16 nat
 Shape = tuple[int, int, int]  # pictures, height, width
-Block = tuple[Conv3, Affine]
-
-
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """Analysis or synthesis: stem, residual blocks, a change of resolution, residual blocks, result.
-
-    direct: the path between pixels and the stream at the resolution of z, past the other stream.
-    """
-
-    stem: Affine | Conv3
-    first: tuple[Block, ...]
-    turn: Affine
-    second: tuple[Block, ...]
-    out: Affine
-    direct: Affine | None
-
-
-def run_blocks(x: Tensor, blocks: tuple[Block, ...]) -> Tensor:
-    """Pre-activation residual blocks; x is consumed."""
-    for a, b in blocks:
-        x = stream(b(rectify(a(rectify(x.clone())))).add_(x))
-    return x
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,49 +49,26 @@ class Vlae:
     """One set of weights, ready to run. rounding: int32 [levels, Z], steps of z from coarse to fine."""
 
     config: VlaeConfig
-    analysis: Stack
-    synthesis: Stack
+    nets: Any  # convs.Nets, or on another device convs_torch.Nets
     prior: LocalAR
     pixel: LocalAR
     rounding: Ints
 
     @property
-    def device(self) -> torch.device:
-        return self.analysis.turn.bias.device
+    def device(self) -> str:
+        """Where the nets around z are. The local models are on the CPU, where their kernels are."""
+        return self.nets.device
 
     def posterior(self, x: Ints) -> Posterior:
         """q(z|x) of pictures."""
-        net = self.analysis
-        centred = torch.from_numpy(x * self.config.gain).to(self.device).float() - 128
-        h = run_blocks(stream(net.stem(fold(centred, self.config.unshuffle))), net.first)
-        h = net.turn(fold(h, 2))
-        if net.direct is not None:
-            h += net.direct(fold(centred, self.config.stride))
-        out = net.out(run_blocks(stream(h), net.second)).cpu().numpy().astype(np.int32)
+        out = self.nets.analyse(x * self.config.gain - 128)
         mean, log_scale = out[..., : self.config.latent], out[..., self.config.latent :]
         scale = np.clip(log_scale, LOG_LOW, LOG_HIGH) + (SCALE_ZERO + LOG_FINE)
         return Posterior(np.ascontiguousarray(mean), np.ascontiguousarray(scale))
 
     def preview(self, z: Ints, level: int = 0) -> tuple[Ints, NDArray[np.int16]]:
         """The mean picture of z, int32 [B, H, W, 3], and its features c(z), int16 [B, H, W, F]. level: z's rounding."""
-        shown, features = self.synthesise(z, level)
-        return shown.cpu().numpy(), features.cpu().numpy()
-
-    def synthesise(self, z: Ints, level: int = 0) -> tuple[Tensor, Tensor]:
-        """preview, left on the device."""
-        net, c, parts = self.synthesis, self.config, preview_parts(self.config)
-        seen = torch.from_numpy(z).to(self.device).float()
-        if c.guided:
-            told = seen.new_zeros(*z.shape[:3], c.levels)
-            told[..., level] = 1
-            seen = torch.cat([seen, told], 3)
-        deep = run_blocks(stream(net.stem(seen)), net.first)
-        h = run_blocks(stream(spread(net.turn(deep), 2)), net.second)
-        out = spread(net.out(h), c.unshuffle)
-        picture = out[..., : c.channels]
-        if net.direct is not None:  # beyond 2**24 a sum might be rounded, but it is clamped all the same
-            picture = (picture + spread(net.direct(deep), c.stride) + parts // 2).div_(parts).floor_()
-        return (picture + 128).clamp_(0, 255).to(torch.int32), stream(out[..., c.channels :]).to(torch.int16)
+        return self.nets.synthesise(z, level)
 
     def steps(self, level: int | None) -> Steps:
         """Symbols of z: the fine grid (None), or the cells of a rounding level."""
@@ -152,37 +105,26 @@ def neighbourhood(preview: NDArray[np.int16]) -> NDArray[np.int16]:
     return np.concatenate([np.clip(8 * d, -CONTRAST_MAX, CONTRAST_MAX) for d in near] + [preview - 128], 3)
 
 
-def build(config: VlaeConfig, layers: Mapping[str, Affine], rounding: Ints) -> Vlae:
-    """Put proven layers together."""
+def stacks(config: VlaeConfig, layers: Mapping[str, Affine]) -> tuple[Stack, Stack]:
+    """Analysis and synthesis of proven layers."""
 
-    def blocks(prefix: str) -> tuple[Block, ...]:
-        return tuple((conv3(layers[f"{prefix}.{i}.a"]), layers[f"{prefix}.{i}.b"]) for i in range(config.blocks))
+    def stack(name: str, first: str, turn: str, second: str, convolved: bool) -> Stack:
+        blocks = (
+            tuple((layers[f"{name}.{kind}.{i}.a"], layers[f"{name}.{kind}.{i}.b"]) for i in range(config.blocks))
+            for kind in (first, second)
+        )
+        stem, out, direct = layers[f"{name}.stem"], layers[f"{name}.out"], layers.get(f"{name}.direct")
+        return Stack(stem, convolved, next(blocks), layers[f"{name}.{turn}"], next(blocks), out, direct)
+
+    return stack("analysis", "fine", "down", "coarse", False), stack("synthesis", "coarse", "up", "fine", True)
+
+
+def build(config: VlaeConfig, nets: Any, layers: Mapping[str, Affine], rounding: Ints) -> Vlae:
+    """Put proven layers together."""
 
     def local(name: str, c: LocalConfig) -> LocalAR:
         heads, outs = (tuple(layers[f"{name}.{kind}.{i}"] for i in range(len(c.groups))) for kind in ("heads", "outs"))
         stack = tuple(layers[f"{name}.layers.{i}"] for i in range(c.depth))
         return LocalAR(c, layers[f"{name}.stem"], stack, heads, outs)
 
-    a, s = "analysis", "synthesis"
-    return Vlae(
-        config,
-        Stack(
-            layers[f"{a}.stem"],
-            blocks(f"{a}.fine"),
-            layers[f"{a}.down"],
-            blocks(f"{a}.coarse"),
-            layers[f"{a}.out"],
-            layers.get(f"{a}.direct"),
-        ),
-        Stack(
-            conv3(layers[f"{s}.stem"]),
-            blocks(f"{s}.coarse"),
-            layers[f"{s}.up"],
-            blocks(f"{s}.fine"),
-            layers[f"{s}.out"],
-            layers.get(f"{s}.direct"),
-        ),
-        local("prior", config.prior),
-        local("pixel", config.pixel),
-        rounding,
-    )
+    return Vlae(config, nets, local("prior", config.prior), local("pixel", config.pixel), rounding)

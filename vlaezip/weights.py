@@ -19,6 +19,8 @@ from vlaezip.errors import ModelError, UnknownModel
 if TYPE_CHECKING:
     import numpy as np
 
+    from vlaezip.config import VlaeConfig
+    from vlaezip.exact import Affine
     from vlaezip.vlae import Vlae
 
 HERE = Path(__file__).parent
@@ -82,9 +84,16 @@ def identity(tensors: "Mapping[str, np.ndarray]", configs: str, answers: str) ->
 
 def load(path: Path, which: str, device: str) -> "Vlae":
     """One set of weights, proven and tested on a device; tested again when products change. Raises ModelError."""
+    return load_under(path, which, device, precision_of(device))
+
+
+def precision_of(device: str) -> str:
+    """That of a device's float32 products, as the host program has set it; a CPU's are of integers."""
+    if device == "cpu":
+        return "exact"
     import torch
 
-    return load_under(path, which, device, torch.get_float32_matmul_precision())
+    return torch.get_float32_matmul_precision()
 
 
 @lru_cache(maxsize=8)
@@ -117,31 +126,38 @@ def load_under(path: Path, which: str, device: str, precision: str) -> "Vlae":
 def assemble(tensors: "Mapping[str, np.ndarray]", which: str, fields: dict[str, Any], device: str) -> "Vlae":
     """Prove every layer of a set and build the model. Raises ModelError.
 
-    Convolutions go to the device; the local models stay on the CPU, where their kernels are.
+    The nets around z go to the device; the local models stay on the CPU, where their kernels are.
     """
-    import torch
-
     from vlaezip import config, exact, layout, vlae
 
     try:
         sizes = config.from_json(fields)
         layers = {}
         for layer in layout.layers(sizes):
-            parts = (torch.from_numpy(tensors[f"{which}/{layer.name}.{p}"]) for p in ("weight", "bias", "shift"))
-            weight, bias, shift = parts
+            weight, bias, shift = (tensors[f"{which}/{layer.name}.{p}"] for p in ("weight", "bias", "shift"))
             expected = (len(layer.steps), len(layer.largest))
-            if tuple(weight.shape) != expected or len(bias) != len(shift) or len(bias) != expected[0]:
-                raise ModelError(f"{layer.name} has shape {tuple(weight.shape)}, its configuration asks for {expected}")
-            kinds = (weight.dtype, bias.dtype, shift.dtype)
-            if kinds not in ((t, torch.int32, torch.uint8) for t in (torch.int8, torch.int16)):
+            if weight.shape != expected or len(bias) != len(shift) or len(bias) != expected[0]:
+                raise ModelError(f"{layer.name} has shape {weight.shape}, its configuration asks for {expected}")
+            kinds = tuple(str(a.dtype) for a in (weight, bias, shift))
+            if kinds not in ((t, "int32", "uint8") for t in ("int8", "int16")):
                 raise ModelError(f"{layer.name} is of {kinds}, expected int8 or int16, int32 and uint8")
-            where = device if layer.name.startswith(("analysis", "synthesis")) else "cpu"
-            layers[layer.name] = exact.affine(layer.name, weight, bias, shift, layer.largest, where)
+            layers[layer.name] = exact.affine(layer.name, weight, bias, shift, layer.largest)
         rounding = tensors[f"{which}/rounding"]
         check_rounding(rounding, (sizes.levels, sizes.latent))
-        return vlae.build(sizes, layers, rounding)
+        return vlae.build(sizes, nets_for(device, sizes, layers), layers, rounding)
     except (KeyError, TypeError) as error:
         raise ModelError(f"the set {which} lacks {error}") from error
+
+
+def nets_for(device: str, sizes: "VlaeConfig", layers: "Mapping[str, Affine]") -> Any:
+    """The nets around z, on a device."""
+    from vlaezip import convs, vlae
+
+    if device == "cpu":
+        return convs.Nets(sizes, *vlae.stacks(sizes, layers))
+    from vlaezip import convs_torch
+
+    return convs_torch.Nets(sizes, *vlae.stacks(sizes, layers), device)
 
 
 def check_rounding(steps: "np.ndarray", shape: tuple[int, int]) -> None:

@@ -1,16 +1,11 @@
-"""What a local model sees of its neighbours: padding, order of decoding, and integer inputs made of a window.
-
-Everything here is an integer in a float32 tensor, exact in any order and on any device (DESIGN section 3).
-"""
+"""What a local model sees of its neighbours: padding, order of decoding, and integer inputs made of a window."""
 
 from math import isqrt
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vlaezip.coding.tables import SIZES
 from vlaezip.config import LocalConfig, Window
@@ -34,66 +29,29 @@ ROOTS = [isqrt(isqrt(1 << s)) for s in range(1, SIZES)]
 SIZE_OF_ACTIVITY = np.searchsorted(ROOTS, np.arange(ACTIVITY_MAX + 1) + ACTIVITY_FLOOR, side="right")
 
 
-class View(NamedTuple):
-    """What the net sees of N places, and how its answer is to be read.
-
-    inputs: [N, I] integers. base: [N, C], the value that means are relative to. size: [N] size numbers.
-    """
-
-    inputs: Tensor
-    base: Tensor
-    size: Tensor
-
-
-def pad(x: Tensor, window: Window, fill: int) -> Tensor:
+def pad(x: NDArray[np.int16], window: Window, fill: int) -> NDArray[np.int16]:
     """Surround pictures with what a window sees beyond their edges.
 
     x: [B, H, W, C] -> [B, up + H, left + W + right, C]. Above: fill. Right of a row: its last value. Left of a
     row: the first value of the row above. All of it is known when the wavefront needs it.
     """
     b, h, w, c = x.shape
-    out = x.new_full((b, window.up + h, window.left + w + window.right, c), fill)
+    out = np.full((b, window.up + h, window.left + w + window.right, c), fill, x.dtype)
+    surround(out, x, window)
+    return out
+
+
+def surround(out: Any, x: Any, window: Window) -> None:
+    """The rest of pad(), for arrays and tensors: `out` holds the fill."""
+    w = x.shape[2]
     inner = out[:, :, window.left : window.left + w]
     inner[:, window.up :] = x
     out[:, :, window.left + w :] = inner[:, :, -1:]
     out[:, window.up + 1 :, : window.left] = inner[:, window.up : -1, :1]
-    return out
-
-
-def median_reference(context: Tensor, window: Window) -> Tensor:
-    """Median edge detector of W, N and N + W - NW (LOCO-I, Weinberger et al. 2000, eq. 1). [N, P, C] -> [N, C]."""
-    west, north, corner = (context[:, window.offsets.index(o)] for o in ((0, -1), (-1, 0), (-1, -1)))
-    low, high = torch.minimum(west, north), torch.maximum(west, north)
-    return torch.maximum(low, torch.minimum(high, west + north - corner))
-
-
-def contrast(difference: Tensor, gain: Tensor) -> Tensor:
-    """difference * 512 / S, rounded half up and clamped. |difference * gain| < 2**24, so exact in float32."""
-    return (difference * gain).mul_(2.0**-GAIN_BITS).add_(0.5).floor_().clamp_(-CONTRAST_MAX, CONTRAST_MAX)
-
-
-def describe(context: Tensor, config: LocalConfig) -> View:
-    """Turn windows into inputs. context: [N, P, C] integers in float32, already relative to the preview if any."""
-    n, _, c = context.shape
-    device = context.device
-    if config.reference != "median":
-        size = torch.full((n,), FIXED_SIZE[config.reference], device=device)
-        gain = torch.from_numpy(GAIN_OF).to(device).float()[size]
-        return View(contrast(context.flatten(1), gain[:, None]), context.new_zeros(n, c), size)
-    base = median_reference(context, config.window)
-    difference = context - base[:, None]
-    ring = [config.window.offsets.index(o) for o in ACTIVITY_RING]
-    activity = difference[:, ring].abs().sum(1)  # [N, C]
-    size = torch.from_numpy(SIZE_OF_ACTIVITY).to(device)[activity.sum(1).long()]
-    gain = torch.from_numpy(GAIN_OF).to(device).float()[size][:, None]
-    level = (size.float() - 24)[:, None]
-    return View(
-        torch.cat([contrast(difference.flatten(1), gain), contrast(activity, gain), base - 128, level], 1), base, size
-    )
 
 
 def input_units(config: LocalConfig) -> list[tuple[int, float, int]]:
-    """(count, real value of one step, largest magnitude) of each kind of input that describe makes."""
+    """(count, real value of one step, largest magnitude) of each kind of input that look() makes."""
     largest = 32 if config.reference == "binary" else CONTRAST_MAX
     window = [(len(config.window.offsets) * config.channels, 2.0**-5, largest)]
     if config.reference != "median":
@@ -103,7 +61,7 @@ def input_units(config: LocalConfig) -> list[tuple[int, float, int]]:
 
 
 class Reach:
-    """A window laid over padded pictures with `row` places a row: describe(), straight from a canvas."""
+    """A window laid over padded pictures with `row` places a row."""
 
     def __init__(self, config: LocalConfig, row: int) -> None:
         starts: dict[int, list[int]] = {}
@@ -119,7 +77,7 @@ class Reach:
         self.fixed = FIXED_SIZE.get(config.reference)
 
     def look(self, shown: Any, spot: Any, extra: Any, inputs: Any, base: Any, size: Any) -> None:
-        """The twin of describe that codecs run: fill inputs [N, I + E], base [N, C], size [N].
+        """The twin of window_torch.describe that codecs run: fill inputs [N, I + E], base [N, C], size [N].
 
         shown int16 [M, C]: padded pictures; spot [N]: places in it; extra int16 [N, E].
         """
@@ -204,7 +162,7 @@ def look_median(
 
 @numba.njit(cache=True, nogil=True)
 def know(values: Any, base: Any, size: Any, known: Any) -> None:
-    """contrast() of values [N, g] against base, into known [N, >= g]: what later channels see of earlier ones."""
+    """contrast of values [N, g] against base, into known [N, >= g]: what later channels see of earlier ones."""
     for i in range(values.shape[0]):
         for c in range(values.shape[1]):
             d = (np.int64(values[i, c] - base[i, c]) * GAIN_OF[size[i]] + HALF_GAIN) >> GAIN_BITS

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlaezip import codec
+from vlaezip import codec, convs_torch
 from vlaezip.codec import Refund
 from vlaezip.coding.ans import Message, whiten
 from vlaezip.coding.codecs import Pair, bits_back, latent_first
@@ -29,9 +29,9 @@ Messages = list[Message]
 Batch = Pair[Messages]  # codecs of many pictures
 
 
-def room(device: torch.device) -> int:
+def room(device: str) -> int:
     """Pixels that a batch may have on a device."""
-    if device.type != "cuda":
+    if device == "cpu":
         return MOST_PLACES
     return min(MOST_PLACES, torch.cuda.mem_get_info(device)[0] // PLACE_BYTES)
 
@@ -46,7 +46,7 @@ def prior_codec(model: Vlae, shape: Shape, level: int | None) -> Batch:
 def pixel_scene(model: Vlae, z: Ints, shape: Shape, grey: bool) -> Scene:
     """p(x|z), without leaving the device: the twin of Vlae.pixel_scene."""
     _, h, w = shape
-    preview, features = (a[:, :h, :w] for a in model.synthesise(z))
+    preview, features = (a[:, :h, :w] for a in convs_torch.of(model.nets).shown(z, 0))
     base = preview.to(torch.int16)
     steps = samples(model.config.channels, model.config.values)
     if model.config.pixel.reference != "preview":

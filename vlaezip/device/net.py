@@ -17,6 +17,7 @@ from torch import Tensor
 from vlaezip.coding import tables
 from vlaezip.config import ACTIVATION_MAX, LocalConfig
 from vlaezip.errors import ModelError
+from vlaezip.convs_torch import linear
 from vlaezip.exact import OPERAND_MAX, SUM_LIMIT, Affine
 from vlaezip.local_ar import LocalAR, Steps, groups
 from vlaezip.window import FIXED_SIZE, GAIN_OF, SIZE_OF_ACTIVITY
@@ -146,7 +147,8 @@ def build(net: LocalAR, steps: Steps, grey: bool, warmth: int, device: torch.dev
     config = net.config
 
     def layer(affine: Affine) -> Layer:
-        return Layer(affine.weight.to(device, operand), affine.bias.to(device), affine.scale.to(device))
+        flat = linear(affine, str(device))
+        return Layer(flat.weight.to(operand), flat.bias, flat.scale)
 
     def group(number: int, channels: tuple[int, ...], seen: tuple[int, ...]) -> Group:
         grid = torch.from_numpy(np.stack([a[list(channels)] for a in steps]).astype(np.int32)).to(device)

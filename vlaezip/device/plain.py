@@ -33,7 +33,7 @@ def places(net: Net, field: Field, line: Tensor) -> tuple[Tensor, Tensor, Tensor
 
 
 def contrast(difference: Tensor, gain: Tensor) -> Tensor:
-    """window.contrast, in integers."""
+    """window_torch.contrast, in integers."""
     return ((difference * gain + HALF_GAIN) >> GAIN_BITS).clamp(-CONTRAST_MAX, CONTRAST_MAX)
 
 

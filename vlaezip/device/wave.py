@@ -25,7 +25,8 @@ from vlaezip.device import plain
 from vlaezip.device.net import PLAIN, RECTIFIED, RESIDUAL, Field, Lanes, Net, Parts, Rows
 from vlaezip.errors import CorruptFile
 from vlaezip.local_ar import LocalAR, Steps, segments
-from vlaezip.window import ACTIVITY_RING, FILL, pad, wavefront
+from vlaezip.window import ACTIVITY_RING, FILL, wavefront
+from vlaezip.window_torch import pad
 
 UNIT = 64  # places: steps are padded to a multiple
 CHUNK_ROWS = {"cpu": 1 << 12, "cuda": 1 << 18}  # of the parallel pass

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vlaezip.config import Window
 from vlaezip.train.augment import augment
-from vlaezip.window import pad
+from vlaezip.window_torch import pad
 
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 HELD_OUT = 10  # every tenth picture, in the order of names, is for validation

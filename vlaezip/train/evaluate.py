@@ -12,7 +12,8 @@ from vlaezip.config import LATENT_BITS
 from vlaezip.train.data import load
 from vlaezip.train.export import average, float_file
 from vlaezip.train.nets import FINE, Vlae, preview_neighbourhood
-from vlaezip.window import FILL, pad
+from vlaezip.window import FILL
+from vlaezip.window_torch import pad
 
 SIDE = 512  # pictures are cut to this, whole strides
 

@@ -29,12 +29,12 @@ def rounded(layer: Layer, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor,
 
     Row o: y = floor((w x + b + 2**(shift - 1)) / 2**shift) in steps of the output.
     """
-    steps = layer.steps[:, None]
-    w, b = weight * layer.units / steps, bias / steps[:, 0]
+    steps, units, largest = (torch.from_numpy(a) for a in (layer.steps, layer.units, layer.largest))
+    w, b = weight * units / steps[:, None], bias / steps
     shift = torch.full((len(w),), -1)
     for s in range(25):
         wi, bi = (w * 2.0**s).round(), (b * 2.0**s).round() + (2 ** (s - 1) if s else 0)
-        bound = (wi.abs() * layer.largest).sum(1) + bi.abs()
+        bound = (wi.abs() * largest).sum(1) + bi.abs()
         shift[(bound < exact.SUM_LIMIT) & (wi.abs().amax(1) <= largest_weight(layer))] = s
     if (shift < 0).any():
         raise ModelError(f"{layer.name}: no shift keeps the sums under the law of exactness")
@@ -63,7 +63,7 @@ def integers(net: Vlae, which: str) -> dict[str, np.ndarray]:
             k = (net.config.prior if layer.name.startswith("prior") else net.config.pixel).mixtures
             weight, bias = (t.view(3, -1, k, *t.shape[1:]).transpose(0, 1).flatten(0, 2) for t in (weight, bias))
         w, b, shift = rounded(layer, weight, bias)
-        exact.prove(layer.name, w, b, shift, layer.largest)
+        exact.prove(layer.name, w.numpy(), b.numpy(), shift.numpy(), layer.largest)
         name = f"{which}/{layer.name}"
         tensors[f"{name}.weight"] = w.to(torch.int8 if largest_weight(layer) == SHORT_MAX else torch.int16).numpy()
         tensors[f"{name}.bias"] = b.to(torch.int32).numpy()

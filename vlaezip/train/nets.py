@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vlaezip.config import ACTIVATION_BITS, ACTIVATION_MAX, LATENT_BITS, LATENT_MAX, STREAM_MAX, LocalConfig, VlaeConfig
-from vlaezip.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF, contrast, describe, input_units, pad
+from vlaezip.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF, input_units
+from vlaezip.window_torch import contrast, describe, pad
 
 UNIT = 2.0**-ACTIVATION_BITS
 FINE = 2.0**LATENT_BITS
@@ -36,7 +37,7 @@ def full(x: Tensor) -> torch.autocast:
 
 
 def soft_contrast(difference: Tensor, gain: Tensor) -> Tensor:
-    """window.contrast, with the gradient of the unrounded value."""
+    """window_torch.contrast, with the gradient of the unrounded value."""
     soft = (difference * (gain * 2.0**-GAIN_BITS)).clamp(-CONTRAST_MAX, CONTRAST_MAX)
     return soft + (contrast(difference.detach(), gain) - soft).detach()
 

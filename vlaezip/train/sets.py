@@ -15,7 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from vlaezip.config import Window
-from vlaezip.window import FILL, pad
+from vlaezip.window import FILL
+from vlaezip.window_torch import pad
 
 Pictures = NDArray[np.uint8]
 SIDE = 28
