@@ -86,21 +86,21 @@ def heads(net: Any, rows: Any, chunks: int, chunk: int) -> None:
 def macs(net: Vlae) -> int:
     """Multiplications of p(x|z) a pixel."""
     p = net.pixel
-    return sum(layer.weight.numel() for layer in (p.stem, *p.layers, *p.heads, *p.outs))
+    return sum(layer.weight.size for layer in (p.stem, *p.layers, *p.heads, *p.outs))
 
 
 def rate(layer: Affine) -> float:
     """Multiplications a second of one core: a layer, over rows that stay in the caches."""
     net = packed.pack([layer])
-    outputs, inputs = layer.weight.shape
+    inputs, outputs = layer.weight.shape
     x, out = (packed.aligned((CHUNK + packed.ROWS, packed.room(n, 32)), np.int16) for n in (inputs, outputs))
-    times = 1 + int(2e9) // (layer.weight.numel() * CHUNK)
+    times = 1 + int(2e9) // (layer.weight.size * CHUNK)
 
     def work() -> None:
         for _ in range(times):
             packed.product(net, 0, packed.RECTIFIED, x, out, CHUNK)
 
-    return times * layer.weight.numel() * CHUNK / seconds(work)
+    return times * layer.weight.size * CHUNK / seconds(work)
 
 
 def bandwidth() -> float:

@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import torch
 from safetensors.numpy import save_file
 
 from vlaezip import config, exact, layout, weights
@@ -30,7 +29,7 @@ def vlae_config(blocks=1, reference="median", levels=2, unshuffle=2):
 
 def integers(layer, rng):
     """weight [O, I], bias [O], shift [O] of a layer: random, lawful, neither vanishing nor saturating."""
-    largest = layer.largest.numpy()
+    largest = layer.largest
     shape = len(layer.steps), len(largest)
     most = min(exact.SUM_LIMIT // 2 // int(largest.sum()), exact.OPERAND_MAX)
     weight = rng.integers(-most, most + 1, shape)
@@ -52,8 +51,7 @@ def local(config, seed):
     }[config.reference]
     made = {}
     for layer in layout.local("net", config, extra):
-        parts = map(torch.from_numpy, integers(layer, rng))
-        made[layer.name] = exact.affine(layer.name, *parts, layer.largest, "cpu")
+        made[layer.name] = exact.affine(layer.name, *integers(layer, rng), layer.largest)
     count = range(len(config.groups))
     return LocalAR(
         config,

@@ -5,7 +5,8 @@ import torch
 
 from vlaezip.coding import tables
 from vlaezip.config import ACTIVATION_MAX
-from vlaezip.window import CONTRAST_MAX, FILL, GAIN_BITS, GAIN_OF, describe
+from vlaezip.window import CONTRAST_MAX, FILL, GAIN_BITS, GAIN_OF
+from vlaezip.window_torch import describe
 
 TOTAL = 1 << tables.PRECISION
 LOW, WORD = 1 << 31, 1 << 32
@@ -124,7 +125,7 @@ def contrast(difference, size):
 
 def stored(layer):
     """(weight [O, I], bias, shift) of an exact.Affine."""
-    return layer.weight.t().long().numpy(), layer.bias.long().numpy(), -torch.log2(layer.scale).long().numpy()
+    return layer.weight.T.astype(np.int64), layer.bias.astype(np.int64), layer.shift.astype(np.int64)
 
 
 def intervals(net, scene, x):

@@ -18,13 +18,14 @@ LAYERS = (
     "container pixels",
     "device",
     "codec weights tuned",
+    "convs_torch",
     "vlae tiles coupled",
-    "local_ar",
+    "local_ar convs window_torch",
     "parts",
     "packed",
     "exact layout window",
     "config",
-    "coding names stretch",
+    "coding names stretch threads",
     "errors",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}

@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from vlaezip import config, weights
 from vlaezip.errors import ModelError, UnknownModel
 
+TORCH = "cpu:0"  # the name of a CPU under which torch runs the nets around z, as on other devices
 SIZES = {"fine": random_nets.vlae_config(), "lossy": random_nets.vlae_config(1, "preview", levels=2)}
 FIELDS = {which: config.to_json(c) for which, c in SIZES.items()}
 PARTS = {k: v for seed, (which, c) in enumerate(SIZES.items()) for k, v in random_nets.tensors(c, which, seed).items()}
@@ -213,15 +214,15 @@ class Lowered(TorchFunctionMode):
 @pytest.mark.parametrize("which", SIZES)
 def test_lowered_precision_of_products_is_noticed(path, which):
     with Lowered(), pytest.raises(ModelError, match="precision"):
-        load(path, which)
-    assert load(path, which)
+        weights.load(path, which, TORCH)
+    assert weights.load(path, which, TORCH)
 
 
 def test_a_changed_precision_of_products_is_tested_anew(path):
-    before = weights.load(path, "fine", "cpu")
+    before = weights.load(path, "fine", TORCH)
     torch.set_float32_matmul_precision("high")
     try:
-        assert weights.load(path, "fine", "cpu") is not before
+        assert weights.load(path, "fine", TORCH) is not before
     finally:
         torch.set_float32_matmul_precision("highest")
-    assert weights.load(path, "fine", "cpu") is before
+    assert weights.load(path, "fine", TORCH) is before

@@ -7,6 +7,7 @@ convolution is a product whose rows overlap: no neighbours are copied.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numba
@@ -104,7 +105,8 @@ class Runner:
         rows[:n, :inputs] = x.reshape(n, inputs)
         out = aligned((len(rows), room(outputs, LANES)), np.int32)
         packed.product(self.net, layer, PLAIN, rows, out, n)
-        return out[:n, :outputs].reshape(*x.shape[:-1], outputs)
+        found: Ints = out[:n, :outputs].reshape(*x.shape[:-1], outputs)
+        return found
 
     def begin(self, seen: Sheet, out: Sheet) -> None:
         """The stem as a convolution, into a sheet of zeros."""
@@ -114,13 +116,13 @@ class Runner:
         """Pre-activation residual blocks, the first of which begins with this layer. x is changed."""
         seen, channels = Sheet(x.shape, x.inner.shape[3]), x.memory.shape[1]
 
-        def run(first: int, last: int) -> None:
+        def run(number: int, first: int, last: int) -> None:
             hidden = aligned((CHUNK, channels), np.int16)
             block_kernel(self.net, number, seen.memory, seen.step, x.memory[x.lead :], hidden, first, last)
 
         for number in range(layer, layer + 2 * self.blocks, 2):
             np.clip(x.inner, 0, ACTIVATION_MAX, out=seen.inner)
-            each(x, run)
+            each(x, partial(run, number))
 
 
 def spaced(conv: Affine) -> Affine:
@@ -189,8 +191,8 @@ class Nets:
         self.config, self.stacks = config, (analysis, synthesis)
         self.analysis, self.synthesis = Runner(analysis), Runner(synthesis)
 
-    def analyse(self, x: Ints) -> Ints:
-        """What the analysis says of pictures, less 128, [B, H, W, C]: int32 [B, h, w, 2 Z]."""
+    def analyse(self, x: Shorts) -> Ints:
+        """What the analysis says of pictures, less 128, int16 [B, H, W, C]: int32 [B, h, w, 2 Z]."""
         c, net = self.config, self.analysis
         b, h, w = x.shape[0], x.shape[1] // c.stride, x.shape[2] // c.stride
         fine, deep = Sheet((b, 2 * h, 2 * w), c.width), Sheet((b, h, w), c.deep)

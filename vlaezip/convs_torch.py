@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaezip import convs
+from vlaezip import convs, vlae
 from vlaezip.coding.logistic import Ints
 from vlaezip.config import ACTIVATION_MAX, STREAM_MAX, VlaeConfig
 from vlaezip.exact import Affine
@@ -127,7 +127,7 @@ class Nets:
         self.config, self.device, self.stacks = config, device, (analysis, synthesis)
         self.analysis, self.synthesis = stack(analysis, device), stack(synthesis, device)
 
-    def analyse(self, x: Ints) -> Ints:
+    def analyse(self, x: NDArray[np.int16]) -> Ints:
         """See convs.Nets."""
         net = self.analysis
         centred = torch.from_numpy(x).to(self.device).float()
@@ -161,6 +161,6 @@ class Nets:
 
 
 @lru_cache(maxsize=2)
-def of(nets: "convs.Nets | Nets") -> Nets:
+def of(nets: vlae.Nets) -> Nets:
     """These nets in torch, where they are."""
     return nets if isinstance(nets, Nets) else Nets(nets.config, *nets.stacks, nets.device)

@@ -247,9 +247,7 @@ def encode_intervals(net: LocalAR, scene: Scene, x: Ints) -> Intervals:
 
     def work(part: int) -> None:
         rows = buffers(config, len(net.stem.weight), chunk)
-        parts.encode_part(
-            shape, canvas.picture, rows, grids, flat, bounds, step_of, part, many, chunk, starts, freqs
-        )
+        parts.encode_part(shape, canvas.picture, rows, grids, flat, bounds, step_of, part, many, chunk, starts, freqs)
 
     threads.together(work, many)
     return Intervals(starts, freqs, bounds)

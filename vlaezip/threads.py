@@ -9,7 +9,7 @@ MOST = 2  # more were not measured
 
 
 def count() -> int:
-    """Threads for one picture: what a program told torch, or OMP_NUM_THREADS, or the cores of this process; 2 at most."""
+    """Threads for a picture: what a program told torch, or OMP_NUM_THREADS, or the process' cores; at most MOST."""
     if (torch := sys.modules.get("torch")) is not None:
         return min(MOST, int(torch.get_num_threads()))
     told = os.environ.get("OMP_NUM_THREADS", "")

@@ -7,7 +7,7 @@ threads gives the same integers.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,20 @@ from vlaezip.window import CONTRAST_MAX
 LOG_FINE = 55  # 16 ln 32: a scale of one unit of z, in steps of the fine grid
 LOG_LOW, LOG_HIGH = -40, 0  # of the posterior's log-scale, in 1/16 nat
 Shape = tuple[int, int, int]  # pictures, height, width
+
+
+class Nets(Protocol):
+    """Analysis and synthesis, and where they are: convs.Nets on a CPU, convs_torch.Nets on any device."""
+
+    config: VlaeConfig
+    device: str
+    stacks: tuple[Stack, Stack]
+
+    def __hash__(self) -> int: ...
+
+    def analyse(self, x: NDArray[np.int16]) -> Ints: ...
+
+    def synthesise(self, z: Ints, level: int) -> tuple[Ints, NDArray[np.int16]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +63,7 @@ class Vlae:
     """One set of weights, ready to run. rounding: int32 [levels, Z], steps of z from coarse to fine."""
 
     config: VlaeConfig
-    nets: Any  # convs.Nets, or on another device convs_torch.Nets
+    nets: Nets
     prior: LocalAR
     pixel: LocalAR
     rounding: Ints
@@ -61,7 +75,7 @@ class Vlae:
 
     def posterior(self, x: Ints) -> Posterior:
         """q(z|x) of pictures."""
-        out = self.nets.analyse(x * self.config.gain - 128)
+        out = self.nets.analyse(x.astype(np.int16) * np.int16(self.config.gain) - np.int16(128))
         mean, log_scale = out[..., : self.config.latent], out[..., self.config.latent :]
         scale = np.clip(log_scale, LOG_LOW, LOG_HIGH) + (SCALE_ZERO + LOG_FINE)
         return Posterior(np.ascontiguousarray(mean), np.ascontiguousarray(scale))
@@ -119,7 +133,7 @@ def stacks(config: VlaeConfig, layers: Mapping[str, Affine]) -> tuple[Stack, Sta
     return stack("analysis", "fine", "down", "coarse", False), stack("synthesis", "coarse", "up", "fine", True)
 
 
-def build(config: VlaeConfig, nets: Any, layers: Mapping[str, Affine], rounding: Ints) -> Vlae:
+def build(config: VlaeConfig, nets: Nets, layers: Mapping[str, Affine], rounding: Ints) -> Vlae:
     """Put proven layers together."""
 
     def local(name: str, c: LocalConfig) -> LocalAR:

@@ -139,7 +139,7 @@ def assemble(tensors: "Mapping[str, np.ndarray]", which: str, fields: dict[str, 
             if weight.shape != expected or len(bias) != len(shift) or len(bias) != expected[0]:
                 raise ModelError(f"{layer.name} has shape {weight.shape}, its configuration asks for {expected}")
             kinds = tuple(str(a.dtype) for a in (weight, bias, shift))
-            if kinds not in ((t, "int32", "uint8") for t in ("int8", "int16")):
+            if kinds not in (("int8", "int32", "uint8"), ("int16", "int32", "uint8")):
                 raise ModelError(f"{layer.name} is of {kinds}, expected int8 or int16, int32 and uint8")
             layers[layer.name] = exact.affine(layer.name, weight, bias, shift, layer.largest)
         rounding = tensors[f"{which}/rounding"]

@@ -1,7 +1,7 @@
 """What a local model sees of its neighbours: padding, order of decoding, and integer inputs made of a window."""
 
 from math import isqrt
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np

@@ -31,7 +31,7 @@ Batch = Pair[Messages]  # codecs of many pictures
 
 def room(device: str) -> int:
     """Pixels that a batch may have on a device."""
-    if device == "cpu":
+    if not device.startswith("cuda"):
         return MOST_PLACES
     return min(MOST_PLACES, torch.cuda.mem_get_info(device)[0] // PLACE_BYTES)
 
