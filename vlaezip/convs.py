@@ -82,31 +82,43 @@ def block_kernel(net: Packed, layer: int, seen: Any, step: int, out: Any, hidden
 
 
 class Runner:
-    """A stack, packed: its layers by number. Those of the second blocks follow the turn."""
+    """A stack, packed: its layers by number, those of the second blocks after the turn, and more after the last."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, *more: Affine) -> None:
         blocks = [layer for block in (*stack.first, *stack.second) for layer in block]
         at = 2 * len(stack.first)
         layers = [stack.stem, *blocks[:at], stack.turn, *blocks[at:], stack.out]
-        convolutions = {id(stack.stem) if stack.convolved else 0} | {id(a) for a, _ in (*stack.first, *stack.second)}
         self.blocks, self.turn, self.out, self.direct = len(stack.first), FIRST + at, len(layers) - 1, 0
         if stack.direct is not None:
             self.direct = len(layers)
             layers.append(stack.direct)
+        self.more = len(layers)
+        layers += more
+        convolved = {FIRST + n + (n >= at) for n in range(0, len(blocks), 2)} | ({STEM} if stack.convolved else set())
         self.outputs = [layer.weight.shape[1] for layer in layers]
-        there = [id(layer) in convolutions for layer in layers]
-        layers = [spaced(layer) if conv else layer for layer, conv in zip(layers, there, strict=True)]
-        self.net = packed.pack(layers, [3 if conv else 1 for conv in there])
+        self.net = packed.pack(
+            [spaced(layer) if n in convolved else layer for n, layer in enumerate(layers)],
+            [3 if n in convolved else 1 for n in range(len(layers))],
+        )
 
     def product(self, layer: int, x: Any) -> Ints:
-        """A layer that is no convolution: int16 [..., I] -> int32 [..., O]."""
-        n, inputs, outputs = math.prod(x.shape[:-1]), x.shape[-1], self.outputs[layer]
-        rows = aligned((room(n, ROWS), room(inputs, 2)), np.int16)
-        rows[:n, :inputs] = x.reshape(n, inputs)
-        out = aligned((len(rows), room(outputs, LANES)), np.int32)
-        packed.product(self.net, layer, PLAIN, rows, out, n)
-        found: Ints = out[:n, :outputs].reshape(*x.shape[:-1], outputs)
+        """A layer that is no convolution: int16 [B, h, w, ...] -> int32 [B, h, w, O]."""
+        found: Ints = self.run(layer, x, PLAIN, np.int32)
         return found
+
+    def stream(self, layer: int, x: Any) -> Shorts:
+        """product, clamped as a residual stream: int16."""
+        found: Shorts = self.run(layer, x, STREAM, np.int16)
+        return found
+
+    def run(self, layer: int, x: Any, kind: int, dtype: Any) -> Any:
+        """product() in rows of their own."""
+        n, inputs, outputs = math.prod(x.shape[:3]), math.prod(x.shape[3:]), self.outputs[layer]
+        rows = aligned((room(n, ROWS), room(inputs, 2)), np.int16)
+        rows[:n, :inputs].reshape(x.shape)[:] = x
+        out = aligned((len(rows), room(outputs, LANES)), dtype)
+        packed.product(self.net, layer, kind, rows, out, n)
+        return out[:n, :outputs].reshape(*x.shape[:3], outputs)
 
     def begin(self, seen: Sheet, out: Sheet) -> None:
         """The stem as a convolution, into a sheet of zeros."""
@@ -164,22 +176,29 @@ def times(rows: slice, n: int) -> slice:
     return slice(rows.start * n, rows.stop * n)
 
 
-def stream(x: Ints) -> Ints:
-    """Clamp of a signed residual stream."""
-    return np.clip(x, -STREAM_MAX - 1, STREAM_MAX)
-
-
-def fold(x: Any, n: int) -> Any:
-    """n x n places into channels (channel, row, column): [B, H, W, C] -> [B, H/n, W/n, C n n]. Inverse of spread."""
+def cells(x: Any, n: int) -> Any:
+    """A view of [B, H, W, C] by cells of n x n: [B, H/n, W/n, n, n, C]."""
     b, h, w, c = x.shape
-    return x.reshape(b, h // n, n, w // n, n, c).transpose(0, 1, 3, 5, 2, 4).reshape(b, h // n, w // n, c * n * n)
+    return x.reshape(b, h // n, n, w // n, n, c).transpose(0, 1, 3, 2, 4, 5)
 
 
-def spread(x: Any, n: int) -> Any:
-    """Inverse of fold: [B, H, W, C n n] -> [B, H n, W n, C]."""
-    b, h, w, c = x.shape
-    c //= n * n
-    return x.reshape(b, h, w, c, n, n).transpose(0, 1, 4, 2, 5, 3).reshape(b, h * n, w * n, c)
+def spread(values: Any, n: int, out: Any) -> None:
+    """Put values of cells [B, h, w, n n C] where they belong in `out`."""
+    there = cells(out, n)
+    there[:] = values.reshape(there.shape)
+
+
+def of_cells(layer: Affine, n: int) -> Affine:
+    """A layer that sees cells by channel, row, column, as files have it, for cells by row, column, channel."""
+    inputs, outputs = layer.weight.shape
+    whole = layer.weight.reshape(-1, n, n, outputs).transpose(1, 2, 0, 3)
+    return replace(layer, weight=whole.reshape(inputs, outputs))
+
+
+def to_cells(layer: Affine, n: int, first: int = 0, last: int | None = None) -> Affine:
+    """The same for one that says cells, and of these some channels only."""
+    order = np.arange(len(layer.bias)).reshape(-1, n, n)[first:last].transpose(1, 2, 0).flatten()
+    return Affine(layer.weight[:, order], layer.bias[order], layer.shift[order])
 
 
 class Nets:
@@ -189,7 +208,17 @@ class Nets:
 
     def __init__(self, config: VlaeConfig, analysis: Stack, synthesis: Stack) -> None:
         self.config, self.stacks = config, (analysis, synthesis)
-        self.analysis, self.synthesis = Runner(analysis), Runner(synthesis)
+        n, side, c = config.unshuffle, config.stride, config.channels
+        direct = analysis.direct and of_cells(analysis.direct, side)
+        stem, turn = of_cells(analysis.stem, n), of_cells(analysis.turn, 2)
+        self.analysis = Runner(replace(analysis, stem=stem, turn=turn, direct=direct))
+        direct = synthesis.direct and to_cells(synthesis.direct, side)
+        turn, out, features = (
+            to_cells(synthesis.turn, 2),
+            to_cells(synthesis.out, n, 0, c),
+            to_cells(synthesis.out, n, c),
+        )
+        self.synthesis = Runner(replace(synthesis, turn=turn, out=out, direct=direct), features)
 
     def analyse(self, x: Shorts) -> Ints:
         """What the analysis says of pictures, less 128, int16 [B, H, W, C]: int32 [B, h, w, 2 Z]."""
@@ -198,13 +227,13 @@ class Nets:
         fine, deep = Sheet((b, 2 * h, 2 * w), c.width), Sheet((b, h, w), c.deep)
 
         def begin(p: slice, r: slice) -> None:
-            fine.inner[p, r] = stream(net.product(STEM, fold(x[p, times(r, c.unshuffle)], c.unshuffle)))
+            fine.inner[p, r] = net.stream(STEM, cells(x[p, times(r, c.unshuffle)], c.unshuffle))
 
         def turn(p: slice, r: slice) -> None:
-            total = net.product(net.turn, fold(fine.inner[p, times(r, 2)], 2))
+            total = net.product(net.turn, cells(fine.inner[p, times(r, 2)], 2))
             if net.direct:
-                total += net.product(net.direct, fold(x[p, times(r, c.stride)], c.stride))
-            deep.inner[p, r] = stream(total)
+                total += net.product(net.direct, cells(x[p, times(r, c.stride)], c.stride))
+            np.clip(total, -STREAM_MAX - 1, STREAM_MAX, out=deep.inner[p, r], casting="unsafe")
 
         strips((b, 2 * h, 2 * w), begin)
         net.run_blocks(FIRST, fine)
@@ -214,7 +243,7 @@ class Nets:
 
     def synthesise(self, z: Ints, level: int) -> tuple[Ints, Shorts]:
         """The mean picture of z [B, h, w, Z], int32 [B, H, W, C], and its features c(z), int16 [B, H, W, F]."""
-        c, net = self.config, self.synthesis
+        c, net, parts = self.config, self.synthesis, preview_parts(self.config)
         b, h, w, latent = z.shape
         seen = Sheet((b, h, w), latent + (c.levels if c.guided else 0))
         deep, fine = Sheet((b, h, w), c.deep), Sheet((b, 2 * h, 2 * w), c.width)
@@ -225,17 +254,19 @@ class Nets:
         features = np.empty((*preview.shape[:3], c.features), np.int16)
 
         def turn(p: slice, r: slice) -> None:
-            fine.inner[p, times(r, 2)] = spread(stream(net.product(net.turn, deep.inner[p, r])), 2)
+            spread(net.stream(net.turn, deep.inner[p, r]), 2, fine.inner[p, times(r, 2)])
 
         def finish(p: slice, r: slice) -> None:
-            out, rows = spread(net.product(net.out, fine.inner[p, times(r, 2)]), c.unshuffle), times(r, c.stride)
-            picture = out[..., : c.channels]
-            if net.direct:  # its parts are a power of two
-                parts = preview_parts(c)
-                straight = spread(net.product(net.direct, deep.inner[p, r]), c.stride)
-                picture = (picture + straight + parts // 2) >> (parts.bit_length() - 1)
-            np.clip(picture + 128, 0, 255, out=preview[p, rows])
-            features[p, rows] = stream(out[..., c.channels :])
+            there, rows = fine.inner[p, times(r, 2)], times(r, c.stride)
+            shown = preview[p, rows]
+            spread(net.product(net.out, there), c.unshuffle, shown)
+            spread(net.stream(net.more, there), c.unshuffle, features[p, rows])
+            if net.direct:
+                straight = np.empty_like(shown)
+                spread(net.product(net.direct, deep.inner[p, r]), c.stride, straight)
+                shown += straight + parts // 2
+                shown >>= parts.bit_length() - 1  # a power of two
+            np.clip(shown + 128, 0, 255, out=shown)
 
         net.begin(seen, deep)
         net.run_blocks(FIRST, deep)

@@ -184,8 +184,8 @@ def tiles(
     packed: Any, layer: Any, kind: Any, x: Any, x_row: Any, x_run: Any, old: Any, old_row: Any, out: Any, out_row: Any,
     n: Any,
 ) -> None:  # fmt: skip
-    """product(), on addresses and strides in bytes. Inputs of a row lie in runs, x_run from one to the next; STREAM:
-    out = clamp(old + layer(x)) to the range of a residual stream. out may be the memory of old.
+    """product(), on addresses and strides in bytes. Inputs of a row lie in runs, x_run from one to the next. old: what
+    RESIDUAL and STREAM add; STREAM may write over it.
     """
     first, start, runs, pairs, lanes = packed.table[layer]
     weights = np.int64(packed.weights.ctypes.data) + 2 * first
@@ -215,8 +215,10 @@ def tiles(
 def product(packed: Any, layer: int, kind: int, x: Any, out: Any, n: int) -> None:
     """out = layer(x): int16 [N, I] -> int32 [N, O] (PLAIN), or clamped to 0..ACTIVATION_MAX, int16 [N, O] (RECTIFIED).
 
-    RESIDUAL: out = rectify(x + layer(x)); x and out are not the same memory. The first n rows count; rows up to the
-    next multiple of ROWS are written too, as are outputs up to a multiple of LANES.
+    RESIDUAL: out = rectify(x + layer(x)); x and out are not the same memory. STREAM: out = clamp(out + layer(x)), as a
+    residual stream. The first n rows count; rows up to the next multiple of ROWS are written too, as are outputs up to
+    a multiple of LANES.
     """
-    source, target, row = np.int64(x.ctypes.data), np.int64(out.ctypes.data), x.strides[0]
-    tiles(packed, layer, kind, source, row, 0, source, row, target, out.strides[0], n)
+    source, target, x_row, out_row = np.int64(x.ctypes.data), np.int64(out.ctypes.data), x.strides[0], out.strides[0]
+    old, old_row = (target, out_row) if kind == STREAM else (source, x_row)
+    tiles(packed, layer, kind, source, x_row, 0, old, old_row, target, out_row, n)
