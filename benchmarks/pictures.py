@@ -1,14 +1,14 @@
 """The pictures to measure with, and a stopwatch."""
 
 import argparse
+import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-import numba
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -26,16 +26,17 @@ def arguments(text: str | None) -> argparse.ArgumentParser:
     """A parser with what all benchmarks take."""
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of pictures; without it, the example picture")
-    parser.add_argument("--threads", type=int, help="threads of torch and numba; without it, what they choose")
+    parser.add_argument("--threads", type=int, help="threads; without it, as vlaezip chooses")
     parser.add_argument("--limit", type=int, help="take only so many pictures")
     return parser
 
 
 def use_threads(count: int | None) -> None:
-    """Let torch and numba use so many threads."""
+    """So many threads for the codec (vlaezip.threads), and for torch where it is or will be imported."""
     if count is not None:
-        torch.set_num_threads(count)
-        numba.set_num_threads(count)
+        os.environ["OMP_NUM_THREADS"] = str(count)
+        if (torch := sys.modules.get("torch")) is not None:
+            torch.set_num_threads(count)
 
 
 def load(data: Path | None, limit: int | None = None) -> dict[str, Pixels]:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import photo
 from PIL import Image
 
 import vlaezip
@@ -287,6 +288,17 @@ def test_help_and_info_import_nothing_heavy(folder):
     for words in (["--help"], ["compress", "--help"], ["info", "palette.vlz"]):
         modules = python("-c", code.format(words)).splitlines()[-1]
         assert not any(f"'{name}'" in modules for name in ("torch", "numpy", "PIL", "numba"))
+
+
+@pytest.mark.parametrize("options", [["--lossless"], ["-q", "3"], ["--lossless", "--model", "photo-fast"]])
+def test_single_pictures_need_no_torch(folder, options):
+    """Importing it takes longer than most pictures do."""
+    code = "import sys; sys.modules['torch'] = None; from vlaezip import cli; cli.commands({}, standalone_mode=False)"
+    photo(40, 50).save("small.png")
+    python("-c", code.format(["compress", "small.png", *options]))
+    python("-c", code.format(["decompress", "small.vlz", "-o", "back.png"]))
+    with Image.open("back.png") as back:
+        assert back.size == (50, 40)
 
 
 def test_the_module_is_the_command(folder):
