@@ -73,10 +73,9 @@ def places(shape, shown):
     """The wavefront's places in a padded picture, as a decoder has them: order, bounds, spot, edge, row."""
     b, h, w = shape
     order, bounds = window.wavefront(b, h, w)
-    n, i, j = np.unravel_index(order, shape)
     row = shown.left + w + shown.right
-    spot = (n * (shown.up + h) + i + shown.up) * row + shown.left + j
-    edge = ((j == 0) & (i < h - 1)).astype(np.int8) + 2 * (j == w - 1)
+    spot, edge = np.empty(len(order), np.int32), np.empty(len(order), np.int8)
+    window.lay(order, h, w, shown.up, shown.left, row, spot, edge)
     return order, bounds, spot, edge, row
 
 
@@ -95,6 +94,16 @@ def test_drawing_step_by_step_ends_as_pad_and_each_step_sees_it_already(shape, s
         window.settle(canvas, spot[a:b], edge[a:b], row, shown, x.reshape(-1, 2)[order[a:b]].astype(np.int32))
     assert (canvas.reshape(whole.shape)[:, :, shown.left :] == whole[:, :, shown.left :]).all()
     assert (canvas.reshape(whole.shape)[:, shown.up + 1 :] == whole[:, shown.up + 1 :]).all()
+
+
+@given(shapes, windows)
+def test_places_lie_where_pad_puts_them(shape, shown):
+    order, _, spot, edge, _ = places(shape, shown)
+    _, i, j = np.unravel_index(order, shape)
+    numbers = window.pad(np.arange(np.prod(shape), dtype=np.int64).reshape(*shape, 1), shown, -1)
+    assert (numbers.reshape(-1)[spot] == order).all()
+    assert ((edge & 1 == 1) == ((j == 0) & (i < shape[1] - 1))).all()
+    assert ((edge & 2 == 2) == (j == shape[2] - 1)).all()
 
 
 @given(shapes)

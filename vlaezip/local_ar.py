@@ -25,7 +25,7 @@ from vlaezip.config import LocalConfig
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import Affine
 from vlaezip.parts import Picture, Rows, Shape, Source
-from vlaezip.window import FILL, FIXED_SIZE, Reach, pad, spare, wavefront
+from vlaezip.window import FILL, FIXED_SIZE, Reach, lay, pad, spare, wavefront
 
 CHUNK = 1 << 9  # places that the parallel pass looks at together: what the caches hold
 SHARE = 16  # places of a step, on average, below which a thread is not worth its waiting
@@ -114,16 +114,16 @@ class Canvas:
         row = shown.shape[2]
         flat = spare(shown)
         self.order, self.bounds = wavefront(b, h, w)
-        picture, place = np.divmod(self.order, h * w)
-        i, j = np.divmod(place, w)
+        spot, edge = np.empty(len(self.order), np.int32), np.empty(len(self.order), np.int8)
+        lay(self.order, h, w, window.up, window.left, row, spot, edge)
         reach = Reach(config, row)
         self.picture = Picture(
             shown=flat[: shown.size].reshape(-1, c),
             flat=flat,
             order=self.order,
             bounds=self.bounds,
-            spot=(picture * shown.shape[1] + i + window.up) * row + j + window.left,
-            edge=((j == 0) & (i < h - 1)).astype(np.int8) + np.int8(2) * (j == w - 1),
+            spot=spot,
+            edge=edge,
             extra=np.ascontiguousarray(scene.extra).reshape(len(self.order), -1),
             base=np.ascontiguousarray(scene.base).reshape(-1, c),
             stretches=reach.stretches,
@@ -274,7 +274,7 @@ def decode(net: LocalAR, scene: Scene, draw: Draw) -> Ints:
     return result.reshape(shape)
 
 
-def cut(order: NDArray[np.int64], bounds: NDArray[np.int64], width: int, count: int) -> tuple[Any, Any]:
+def cut(order: Ints, bounds: NDArray[np.int64], width: int, count: int) -> tuple[Any, Any]:
     """Divide every step's places, from the top, into `count` parts. -> cuts, moved: see parts.decode_part.
 
     Borders between parts are rows of pictures, and stay where they are for STEADY steps.

@@ -48,9 +48,9 @@ class Picture(NamedTuple):
 
     shown: NDArray[np.int16]
     flat: NDArray[np.int16]
-    order: NDArray[np.int64]
+    order: Ints
     bounds: NDArray[np.int64]
-    spot: NDArray[np.int64]
+    spot: Ints
     edge: NDArray[np.int8]
     extra: NDArray[np.int16]
     base: NDArray[np.int16]

@@ -7,6 +7,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import SIZES
 from vlaezip.config import LocalConfig, Window
 from vlaezip.errors import ModelError
@@ -191,12 +192,35 @@ def settle_kernel(shown: Any, spot: Any, edge: Any, row: int, left: int, right: 
                     shown[spot[i] + row - left + k, c] = values[i, c]
 
 
-def wavefront(count: int, height: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Order of decoding for a batch of pictures: flat positions sorted by j + 2 * i.
+@numba.njit(cache=True, nogil=True)
+def wavefront_kernel(count: int, height: int, width: int, order: Any, bounds: Any) -> None:
+    """wavefront(), into its two results."""
+    n = 0
+    for step in range(len(bounds) - 1):
+        bounds[step] = n
+        first, last = max(0, (step - width + 2) // 2), min(height - 1, step // 2)
+        for picture in range(count):
+            for i in range(first, last + 1):
+                order[n] = (picture * height + i) * width + step - 2 * i
+                n += 1
+    bounds[-1] = n
+
+
+def wavefront(count: int, height: int, width: int) -> tuple[Ints, NDArray[np.int64]]:
+    """Order of decoding for a batch of pictures: flat positions sorted by j + 2 * i, then by themselves.
 
     -> positions [B * H * W], and the bounds of the steps [W + 2 * (H - 1) + 1].
     """
-    i, j = np.divmod(np.arange(height * width), width)
-    step = np.tile(j + 2 * i, count)
-    bounds = np.concatenate([[0], np.cumsum(np.bincount(step, minlength=width + 2 * height - 2))])
-    return np.argsort(step, kind="stable"), bounds
+    order, bounds = np.empty(count * height * width, np.int32), np.empty(width + 2 * height - 1, np.int64)
+    wavefront_kernel(count, height, width, order, bounds)
+    return order, bounds
+
+
+@numba.njit(cache=True, nogil=True)
+def lay(order: Any, height: int, width: int, up: int, left: int, row: int, spot: Any, edge: Any) -> None:
+    """Where places lie in padded pictures, `row` places a row, into spot; and at which edges, as settle() has it."""
+    for n in range(len(order)):
+        line, j = order[n] // width, order[n] % width
+        picture, i = line // height, line % height
+        spot[n] = (picture * (up + height) + i + up) * row + j + left
+        edge[n] = (j == 0 and i < height - 1) + 2 * (j == width - 1)
