@@ -62,6 +62,18 @@ def test_a_block_of_several_pictures_keeps_the_law():
     law(shipped(), [np.concatenate(crops(3, 24, 20)), crops(1, 24, 20)[0]], False, Refund.WHITE)
 
 
+@pytest.mark.parametrize("lanes", [1, 8])
+def test_what_sinks_below_a_block_changes_nothing(lanes, monkeypatch):
+    """With few words under the key stream, so that small blocks reach no further than large ones do."""
+    monkeypatch.setattr(ans, "WHITE_WORDS", 300)
+    model, blocks = RANDOM["median"], [noise((1, 20, 24), seed=n) for n in range(9)]
+    deep = law(model, blocks, False, Refund.WHITE, lanes)
+    assert len(deep.words) > 3 * codec.reach(model, (1, 20, 24), lanes)
+    monkeypatch.setattr(codec, "reach", lambda *_: 1 << 40)
+    whole = law(model, blocks, False, Refund.WHITE, lanes)
+    assert ans.write(deep) == ans.write(whole)
+
+
 def test_no_blocks_are_an_empty_stack():
     assert ans.is_empty(codec.push_blocks(shipped(), ans.empty(2), [], False, Refund.WHITE))
 

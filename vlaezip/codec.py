@@ -16,6 +16,7 @@ from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.choice import Longs
 from vlaezip.coding.codecs import Codec, bits_back, latent_first, whitened
+from vlaezip.coding.deep import Deep, lift, sink, whole
 from vlaezip.coding.logistic import Ints, intervals
 from vlaezip.coding.tables import PRECISION, TEMPERATURE
 from vlaezip.coupled import Points
@@ -124,24 +125,36 @@ def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: i
     return bits_back(prior_codec(model, shape, None), pixels, taken)
 
 
+def reach(model: Vlae, shape: Shape, lanes: int) -> int:
+    """Words from the top of a stack that coding a block can come to: a symbol pops PRECISION bits at the most."""
+    values = math.prod(latent_shape(shape, model.config.stride)) * model.config.latent
+    symbols = math.prod(shape) * model.config.channels + 2 * (values + shape[0])  # of z, and of the choice of a draw
+    return ans.WHITE_WORDS + lanes + symbols * PRECISION // 32 + 1
+
+
 def push_blocks(
     model: Vlae, message: Message, blocks: Iterable[Ints], grey: bool, refund: Refund, draws: int = 1
 ) -> Message:
     """Push blocks on one stack. Raises CorruptFile where a refund finds too few bits to take."""
+    stack, lanes = Deep(message), len(message.heads)
     for number, x in enumerate(blocks):
-        b, h, w, _ = x.shape
-        message = block_codec(model, (b, h, w), grey, refund, number, draws).push(message, x)
-    return message
+        shape = x.shape[:3]
+        top, below = lift(stack, most := reach(model, shape, lanes))
+        stack = sink(Deep(block_codec(model, shape, grey, refund, number, draws).push(top, x), below), most)
+    return whole(stack)
 
 
 def pop_blocks(
     model: Vlae, message: Message, shapes: list[Shape], grey: bool, refund: Refund, draws: int = 1
 ) -> Iterator[Ints]:
     """Inverse of push_blocks: blocks of known shapes, the last first. Raises CorruptFile."""
+    stack, lanes = Deep(Message(message.heads, message.words[:0]), (message.words,)), len(message.heads)
     for number, shape in reversed(list(enumerate(shapes))):
-        message, x = block_codec(model, shape, grey, refund, number, draws).pop(message)
+        top, below = lift(stack, reach(model, shape, lanes))
+        top, x = block_codec(model, shape, grey, refund, number, draws).pop(top)
+        stack = Deep(top, below)
         yield x
-    finish(message)
+    finish(whole(stack))
 
 
 def finish(message: Message) -> None:
