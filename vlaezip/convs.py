@@ -19,7 +19,7 @@ from vlaezip.coding.logistic import Ints
 from vlaezip.config import ACTIVATION_MAX, STREAM_MAX, VlaeConfig
 from vlaezip.exact import Affine
 from vlaezip.layout import preview_parts
-from vlaezip.packed import LANES, PLAIN, RECTIFIED, ROWS, STREAM, Packed, aligned, room, tiles
+from vlaezip.packed import LANES, ONE_RUN, PLAIN, RECTIFIED, ROWS, STREAM, Packed, aligned, room, tiles
 
 Shorts = NDArray[np.int16]
 Block = tuple[Affine, Affine]
@@ -78,7 +78,7 @@ def block_kernel(net: Packed, layer: int, seen: Any, step: int, out: Any, hidden
         n = min(CHUNK, last - start)
         x, to = np.int64(seen.ctypes.data) + start * row, np.int64(out.ctypes.data) + start * out.strides[0]
         tiles(net, layer, RECTIFIED, x, row, step * row, x, row, middle, middle_row, n)
-        tiles(net, layer + 1, STREAM, middle, middle_row, 0, to, out.strides[0], to, out.strides[0], n)
+        tiles(net, layer + 1, STREAM, middle, middle_row, ONE_RUN, to, out.strides[0], to, out.strides[0], n)
 
 
 class Runner:
@@ -111,7 +111,7 @@ class Runner:
         found: Shorts = self.run(layer, x, STREAM, np.int16)
         return found
 
-    def run(self, layer: int, x: Any, kind: int, dtype: Any) -> Any:
+    def run(self, layer: int, x: Any, kind: Any, dtype: Any) -> Any:
         """product() in rows of their own."""
         n, inputs, outputs = math.prod(x.shape[:3]), math.prod(x.shape[3:]), self.outputs[layer]
         rows = aligned((room(n, ROWS), room(inputs, 2)), np.int16)

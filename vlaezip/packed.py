@@ -32,7 +32,9 @@ LANES = LANES or 4
 ROWS = 5  # a tile holds ROWS x columns x LANES sums, which must fit into the registers
 COLUMNS = 5 if LANES == 16 else 2
 LINE = 64  # bytes of a cache line
-PLAIN, RECTIFIED, RESIDUAL, STREAM = range(4)  # what becomes of the sums, see product
+# Numbers of a type, as numba compiles a function anew for every literal that it is called with.
+PLAIN, RECTIFIED, RESIDUAL, STREAM = map(np.int64, range(4))  # what becomes of the sums, see product
+ONE_RUN = np.int64(0)  # from one run of inputs to the next, where there is no other
 
 
 class Packed(NamedTuple):
@@ -145,7 +147,7 @@ def sums_of_tile(
                 for c in range(width):
                     b.store(b.add(b.load(total[r][c]), pair_sums(two, weights[c])), total[r][c])
 
-        signed = b.icmp_signed("==", kind, i64(STREAM))
+        signed = b.icmp_signed("==", kind, i64(int(STREAM)))
         low = splat(b.select(signed, i32(-STREAM_MAX - 1), i32(0)))
         most = splat(b.select(signed, i32(STREAM_MAX), i32(ACTIVATION_MAX)))
 
@@ -157,13 +159,13 @@ def sums_of_tile(
             shifts = b.load(at(shift, 0, zero, 4 * LANES * c, sums), align=4)
             for r in range(ROWS):
                 b.store(b.ashr(b.load(total[r][c]), shifts), total[r][c])
-        with b.if_else(b.icmp_signed("==", kind, i64(PLAIN))) as (plain, clamped):
+        with b.if_else(b.icmp_signed("==", kind, i64(int(PLAIN)))) as (plain, clamped):
             with plain:
                 for r in range(ROWS):
                     for c in range(width):
                         b.store(b.load(total[r][c]), at(out, r, out_row, 4 * LANES * c, sums), align=4)
             with clamped:
-                with b.if_then(b.icmp_signed(">=", kind, i64(RESIDUAL))):
+                with b.if_then(b.icmp_signed(">=", kind, i64(int(RESIDUAL)))):
                     for r in range(ROWS):
                         for c in range(width):
                             before = b.load(at(old, r, old_row, 2 * LANES * c, shorts), align=2)
@@ -212,7 +214,7 @@ def tiles(
 
 
 @numba.njit(cache=True, nogil=True)
-def product(packed: Any, layer: int, kind: int, x: Any, out: Any, n: int) -> None:
+def product(packed: Any, layer: Any, kind: Any, x: Any, out: Any, n: int) -> None:
     """out = layer(x): int16 [N, I] -> int32 [N, O] (PLAIN), or clamped to 0..ACTIVATION_MAX, int16 [N, O] (RECTIFIED).
 
     RESIDUAL: out = rectify(x + layer(x)); x and out are not the same memory. STREAM: out = clamp(out + layer(x)), as a
@@ -221,4 +223,4 @@ def product(packed: Any, layer: int, kind: int, x: Any, out: Any, n: int) -> Non
     """
     source, target, x_row, out_row = np.int64(x.ctypes.data), np.int64(out.ctypes.data), x.strides[0], out.strides[0]
     old, old_row = (target, out_row) if kind == STREAM else (source, x_row)
-    tiles(packed, layer, kind, source, x_row, 0, old, old_row, target, out_row, n)
+    tiles(packed, layer, kind, source, x_row, ONE_RUN, old, old_row, target, out_row, n)

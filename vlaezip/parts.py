@@ -20,6 +20,7 @@ from vlaezip.coding.search import guess_kernel, quantile_kernel
 from vlaezip.packed import PLAIN, RECTIFIED, RESIDUAL, Packed, product
 from vlaezip.window import GAIN_OF, know, look_fixed, look_median, settle_kernel
 
+FIRST = np.int64(0)  # number of a layer or a group; packed.py says why it has a type
 TURN, LEFT = 0, 8  # of the shared state: turns taken, words left (-1: the stack ran dry); a cache line apart
 SPINS = 1 << 18  # looks at the shared state before a thread goes to sleep: half a millisecond
 PATIENCE = 1 << 12  # looks before others may have the core: eight microseconds
@@ -111,15 +112,15 @@ def begin(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
     trunk, other = rows.trunk, rows.other
     if net.depth % 2:
         trunk, other = other, trunk
-    product(net.layers, 0, RECTIFIED, rows.inputs, trunk, n)
+    product(net.layers, FIRST, RECTIFIED, rows.inputs, trunk, n)
     for layer in range(net.depth):
         product(net.layers, 1 + layer, RESIDUAL, trunk, other, n)
         trunk, other = other, trunk
-    answer(net, rows, 0, n)
+    answer(net, rows, FIRST, n)
 
 
 @numba.njit(cache=True, nogil=True)
-def answer(net: Any, rows: Any, group: int, n: int) -> None:
+def answer(net: Any, rows: Any, group: Any, n: int) -> None:
     """The mixtures of a group, for n places whose earlier channels are known."""
     first, channels, seen = net.groups[group]
     product(net.layers, 1 + net.depth + group, RECTIFIED, rows.trunk, rows.head, n)
@@ -135,7 +136,7 @@ def answer(net: Any, rows: Any, group: int, n: int) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def aim(net: Any, rows: Any, group: int, n: int) -> None:
+def aim(net: Any, rows: Any, group: Any, n: int) -> None:
     """Where to look for a group's symbols, before it is this part's turn."""
     m = n * net.groups[group, 1]
     guess_kernel(rows.weights[:m], rows.means, rows.scales, rows.middles, rows.widths)
@@ -261,7 +262,7 @@ def decode_part(
             break
         if number == 0:
             begin(net, picture, rows, start, end)
-            aim(net, rows, 0, end - start)
+            aim(net, rows, FIRST, end - start)
         else:
             group = number - 1
             _, channels, seen = net.groups[group]
