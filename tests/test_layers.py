@@ -26,7 +26,7 @@ LAYERS = (
     "exact layout window",
     "config",
     "coding names stretch threads",
-    "errors",
+    "errors stale",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
 MODULES = sorted(PACKAGE.rglob("*.py"))
