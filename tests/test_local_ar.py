@@ -172,16 +172,17 @@ def test_chunks_do_not_matter(kind, chunk, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", NETS)
-def test_threads_do_not_matter(kind):
+def test_threads_do_not_matter(kind, monkeypatch):
     net, scene, x = case(kind, (2, 24, 30), 1)
+    monkeypatch.setattr(local_ar, "CHUNK", 64)
     before, results = torch.get_num_threads(), []
     try:
-        for count in (1, 2):
+        for count in (1, 2, 5):
             torch.set_num_threads(count)
             results.append((by_vector(local_ar.encode_intervals(net, scene, x)), sample(net, scene, 9).tolist()))
     finally:
         torch.set_num_threads(before)
-    assert results[0] == results[1]
+    assert results[0] == results[1] == results[2]
 
 
 @pytest.mark.parametrize("steady", [1, 16])
@@ -190,9 +191,10 @@ def test_parts_of_a_step_decode_what_one_thread_does(kind, steady, monkeypatch):
     """Shares as small as this, in a batch: borders fall between rows and between pictures, some parts are empty."""
     monkeypatch.setattr(local_ar, "SHARE", 1)
     monkeypatch.setattr(local_ar, "STEADY", steady)
+    monkeypatch.setattr(local_ar, "TAKERS", 3)
     before = torch.get_num_threads()
     try:
-        for count in (1, 2):
+        for count in (1, 2, 3):
             torch.set_num_threads(count)
             law(*case(kind, (2, 24, 30), 1))
     finally:

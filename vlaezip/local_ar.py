@@ -29,6 +29,7 @@ from vlaezip.window import FILL, FIXED_SIZE, Reach, lay, pad, spare, wavefront
 
 CHUNK = 1 << 9  # places that the parallel pass looks at together: what the caches hold
 SHARE = 16  # places of a step, on average, below which a thread is not worth its waiting
+TAKERS = 2  # threads that take turns at a stack, at the most: more were not measured
 STEADY = 16  # steps between moves of the border between threads
 NAP_SECONDS = 5e-5  # of a thread that waits for another one on a busy machine
 
@@ -296,7 +297,7 @@ def decode_from(net: LocalAR, scene: Scene, source: Source) -> Ints:
     config, shape = net.config, scene.base.shape
     canvas, packed_net = Canvas(config, scene, scene.base.astype(np.int32)), shape_of(net, scene)
     steps = len(canvas.bounds) - 1
-    many = max(1, min(threads.count(), len(canvas.order) // (steps * SHARE)))
+    many = max(1, min(TAKERS, threads.count(), len(canvas.order) // (steps * SHARE)))
     cuts, moved = cut(canvas.order, canvas.bounds, shape[2], many)
     most = int(np.diff(cuts).max())
     grids = grids_of(config, scene, most)
