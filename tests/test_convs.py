@@ -11,9 +11,10 @@ from mixtures import seeds
 from test_exact import edge_layer, extremes, make
 from test_vlae import CONFIGS, MODELS, latents, pictures
 
-from vlaezip import convs, convs_torch, packed, threads
+from vlaezip import convs, convs_torch, packed, sheet, threads
 from vlaezip.config import ACTIVATION_MAX, STREAM_MAX
-from vlaezip.convs import STEM, Runner, Sheet, Stack
+from vlaezip.convs import STEM, Runner, Stack
+from vlaezip.sheet import Sheet
 
 IDENTITY = make(np.eye(1, dtype=int), [0], [0], np.ones(1, int))
 shapes = st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))
@@ -62,16 +63,16 @@ def test_convolutions_are_int64_arithmetic_at_the_edge_of_the_law(seed, shape, i
 @settings(max_examples=30, deadline=None)
 @given(seeds, shapes, st.integers(1, 40))
 def test_blocks_are_int64_arithmetic(seed, shape, width):
-    rng, sheet, blocks = np.random.default_rng(seed), Sheet(shape, width), []
-    sheet.inner[:] = x = rng.integers(-STREAM_MAX - 1, STREAM_MAX + 1, (*shape, width))
+    rng, there, blocks = np.random.default_rng(seed), Sheet(shape, width), []
+    there.inner[:] = x = rng.integers(-STREAM_MAX - 1, STREAM_MAX + 1, (*shape, width))
     for _ in range(2):
         a, b = (layer_of(rng, width, copies) for copies in (9, 1))
         h = np.clip(reference.conv3(np.clip(x, 0, ACTIVATION_MAX), *reference.stored(a)), 0, ACTIVATION_MAX)
         x = np.clip(x + reference.affine(h, *reference.stored(b)), -STREAM_MAX - 1, STREAM_MAX)
         blocks.append((a, b))
     stack = Stack(IDENTITY, False, tuple(blocks), IDENTITY, (), IDENTITY, None)
-    Runner(stack).run_blocks(convs.FIRST, sheet)
-    assert (sheet.inner == x).all()
+    Runner(stack).run_blocks(convs.FIRST, there)
+    assert (there.inner == x).all()
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -93,7 +94,7 @@ def test_strips_and_threads_leave_no_seams(name, monkeypatch):
     x, z = pictures((3, 9 * model.config.stride, 40)), latents(model, (3, 9, 10))
     whole = model.nets.analyse(x), *model.nets.synthesise(z, 0)
     monkeypatch.setattr(convs, "STRIP", 24)
-    monkeypatch.setattr(convs, "SHARE", 64)
+    monkeypatch.setattr(sheet, "SHARE", 64)
     for count in (1, 2):
         monkeypatch.setattr(threads, "count", lambda count=count: count)
         found = model.nets.analyse(x), *model.nets.synthesise(z, 0)
@@ -133,7 +134,7 @@ def test_cells_are_those_of_torch_in_another_order(shape, c, n):
 
 
 def test_sheets_have_room_beyond_their_places():
-    sheet = Sheet((2, 3, 4), 5)
-    assert sheet.inner.shape == (2, 3, 4, 5)
-    assert sheet.memory.shape[1] % packed.LANES == 0
-    assert np.shares_memory(sheet.inner, sheet.memory)
+    there = Sheet((2, 3, 4), 5)
+    assert there.inner.shape == (2, 3, 4, 5)
+    assert there.memory.shape[1] % packed.LANES == 0
+    assert np.shares_memory(there.inner, there.memory)

@@ -21,6 +21,7 @@ LAYERS = (
     "convs_torch",
     "vlae tiles coupled",
     "local_ar convs window_torch",
+    "sheet",
     "parts",
     "packed",
     "exact layout window",
