@@ -25,6 +25,7 @@ LAYERS = (
     "exact layout window",
     "config",
     "coding names stretch",
+    "vectors",
     "errors",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
