@@ -263,7 +263,20 @@ def wavefront(count: int, height: int, width: int) -> tuple[NDArray[np.int64], N
 
     -> positions [B * H * W], and the bounds of the steps [W + 2 * (H - 1) + 1].
     """
-    i, j = np.divmod(np.arange(height * width), width)
-    step = np.tile(j + 2 * i, count)
-    bounds = np.concatenate([[0], np.cumsum(np.bincount(step, minlength=width + 2 * height - 2))])
-    return np.argsort(step, kind="stable"), bounds
+    order, bounds = np.empty(count * height * width, np.int64), np.empty(width + 2 * height - 1, np.int64)
+    wavefront_kernel(count, height, width, order, bounds)
+    return order, bounds
+
+
+@numba.njit(cache=True, nogil=True)
+def wavefront_kernel(count: int, height: int, width: int, order: Any, bounds: Any) -> None:
+    """wavefront(), into its two results."""
+    n = 0
+    for step in range(len(bounds) - 1):
+        bounds[step] = n
+        top, bottom = max(0, (step - width + 2) // 2), min(height - 1, step // 2)
+        for picture in range(count):
+            for i in range(top, bottom + 1):
+                order[n] = (picture * height + i) * width + step - 2 * i
+                n += 1
+    bounds[-1] = n
