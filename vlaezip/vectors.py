@@ -124,8 +124,10 @@ def build_take(typing: Any, table: Any, index: Any) -> Any:
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
         values = UNKNOWN
+        pairs = b.bitcast(arguments[1], ir.VectorType(LONG, SIZE // 2))  # what leaves a register leaves it in twos
         for n in range(SIZE):  # processors' own gathers were slower
-            at = b.zext(b.extract_element(arguments[1], ONE(n)), LONG)
+            pair = b.extract_element(pairs, ONE(n // 2))
+            at = b.lshr(pair, LONG(ONE.width)) if n % 2 else b.and_(pair, LONG(2**ONE.width - 1))
             value = b.load(address(context, b, table, arguments[0], at, whole=False))
             values = b.insert_element(values, value, ONE(n))
         return values

@@ -80,9 +80,9 @@ def hear(answers: Any, channels: int, i: Any, count: Any, size: Any, planes: Any
             planes[p, n] = answers[row, first + p]
 
 
-@numba.njit(cache=True, nogil=True)
-def weigh(planes: Any, k_count: int) -> None:
-    """Logits become weights, rounded down; the first of the largest takes the rest."""
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def weigh(planes: Any, k_count: int) -> Any:
+    """Logits become raw weights -> their sum, and the number of the first of the largest."""
     top = load(planes, 0)
     for k in range(1, k_count):
         top = most(top, load(planes, SIZE * k))
@@ -93,6 +93,12 @@ def weigh(planes: Any, k_count: int) -> None:
         weight = take(WEIGHTS, least(below, LOGIT_CUT))
         store(planes, SIZE * k, weight)
         total = total + weight
+    return total, best
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def share_out(planes: Any, k_count: int, total: Any, best: Any) -> None:
+    """Raw weights become weights, rounded down; the best takes the rest."""
     rest = same(1 << WEIGHT_BITS)
     for k in range(k_count):
         weight = quotient(load(planes, SIZE * k) * (1 << WEIGHT_BITS), total)
@@ -103,24 +109,25 @@ def weigh(planes: Any, k_count: int) -> None:
         store(planes, SIZE * k, where(best, same(k), weight + rest, weight))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def mix(planes: Any, k_count: int, base: Any, size: Any, warmth: int) -> None:
     """Answers become mixtures. Means' products are below 2**42, and below 2**30 when scaled."""
-    weigh(planes, k_count)
+    total, best = weigh(planes, k_count)
     unit, bias = take(SIZES, size), take(LOG_SIZES, size) + (SCALE_ZERO + warmth)
-    for k in range(k_count):
+    for k in range(k_count):  # while weights are looked up and divided
         m, s = SIZE * (k_count + k), SIZE * (2 * k_count + k)
         mean = base * 16 + scaled(load(planes, m), unit, SIZE_BITS + MEAN_BITS)
         store(planes, m, most(least(mean, MEAN_LIMIT), -MEAN_LIMIT))
         log_scale = most(least(load(planes, s), LOG_HIGH), LOG_LOW)
         store(planes, s, most(least(log_scale + bias, SCALE_COUNT - 1), 0))
+    share_out(planes, k_count, total, best)
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
-def rise(far: Any, inverse: Any) -> Any:
-    """The logistic so far from its mean. |far| < 1.5 * 2**20, so that 31 bits of the product remain."""
+def step_of(far: Any, inverse: Any) -> Any:
+    """Of the sigmoid's table, so far from a mean. |far| < 1.5 * 2**20, so that 31 bits of the product remain."""
     t = scaled(far, inverse, INVERSE_BITS)
-    return take(NARROW, most(least(t, SIGMOID_HALF - 1), -SIGMOID_HALF) + SIGMOID_HALF)
+    return most(least(t, SIGMOID_HALF - 1), -SIGMOID_HALF) + SIGMOID_HALF
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
@@ -128,12 +135,19 @@ def span(planes: Any, k_count: int, step: Any, low: Any, count: Any, symbol: Any
     """Start and frequency of symbols, as logistic.interval has them. Sums of the mixtures are up to 2**30."""
     unit, at, rest = step * 16, symbol - low, TOTAL - count
     edge = unit * symbol - (unit >> 1)
+    for k in range(k_count):
+        s = SIZE * (2 * k_count + k)
+        store(planes, s, take(INVERSES, load(planes, s)))
+    for k in range(k_count):
+        m, s = SIZE * (k_count + k), SIZE * (2 * k_count + k)
+        far, inverse = edge - load(planes, m), load(planes, s)
+        store(planes, m, step_of(far, inverse))
+        store(planes, s, step_of(far + unit, inverse))
     below = upto = same(0)
     for k in range(k_count):
-        weight, far = load(planes, SIZE * k), edge - load(planes, SIZE * (k_count + k))
-        inverse = take(INVERSES, load(planes, SIZE * (2 * k_count + k)))
-        below = below + weight * rise(far, inverse)
-        upto = upto + weight * rise(far + unit, inverse)
+        weight = load(planes, SIZE * k)
+        below = below + weight * take(NARROW, load(planes, SIZE * (k_count + k)))
+        upto = upto + weight * take(NARROW, load(planes, SIZE * (2 * k_count + k)))
     start = where(at, same(0), same(0), scaled(below, rest, ACC_BITS) + at)
     end = where(at + 1, count, same(TOTAL), scaled(upto, rest, ACC_BITS) + at + 1)
     return start, end - start
