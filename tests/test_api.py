@@ -211,6 +211,24 @@ def test_a_file_is_never_larger_than_the_png_and_the_header(name):
         assert size <= len(png.getvalue()) + OVERHEAD
 
 
+TALL = {
+    "photograph": photo(512, 160),
+    "noise": Image.fromarray(np.random.default_rng(2).integers(0, 256, (512, 90, 3), np.uint8)),
+    "screen": Image.fromarray(np.tile(screen(), (5, 1, 1))),
+    "half a screen": Image.fromarray(np.hstack([np.tile(screen(), (5, 1, 1)), np.asarray(photo(480, 128))])),
+    "flat": Image.fromarray(np.full((600, 50, 3), 9, np.uint8)),
+}
+
+
+@pytest.mark.parametrize("name", TALL)
+def test_a_glance_at_tall_pictures_decides_as_a_longer_look_does(name, monkeypatch):
+    image, share = TALL[name], np.array([0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2])
+    sizes = [round(s * api.deflated(image, api.STRIP)) for s in share]
+    glances = [api.may_be_smaller(image, size) for size in sizes]
+    monkeypatch.setattr(api, "MANY_STRIPS", 1 << 20)
+    assert glances == [api.may_be_smaller(image, size) for size in sizes]
+
+
 def tuned(image, effort, monkeypatch):
     """A lossless file with a tuning: the price of one chunk is let go, so that a small picture can have it."""
     monkeypatch.setattr(lossless, "CHUNK_MAX", -(10**9))

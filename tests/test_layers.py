@@ -27,6 +27,7 @@ LAYERS = (
     "exact layout window",
     "config",
     "coding names stretch threads",
+    "vectors",
     "errors stale",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}

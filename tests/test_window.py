@@ -167,7 +167,7 @@ def test_look_is_describe_on_the_canvas(kind, shape, seed):
     order, _, spot, _, row = places(shape, config.window)
     width = expected.inputs.shape[1]
     inputs, base, size = (
-        np.empty((n, width + 5), np.float32),
+        np.empty((n, width + 5), np.int16),
         np.empty((n, config.channels), np.int32),
         np.empty(n, np.int64),
     )

@@ -34,6 +34,8 @@ STRIP = 32
 SMALL = 1 << 12  # guesses below are bad guesses
 SCREEN = 0.35  # what deflates below this share is no photograph: long repeats, of which PNG and WebP make more
 SURELY_SMALLER = {True: 0.25, False: 0.7}  # of a fast deflate's size, for screens and others: no stored form can win
+# Over more strips than that, a glance at a quarter of each is within 12 % of a look at all, and decides clear cases.
+MANY_STRIPS, SURELY_PHOTOGRAPH, SURELY_LARGER = 3, 0.42, 0.6
 
 
 def compress(
@@ -302,21 +304,25 @@ def check_temperature(temperature: float | None) -> int:
 
 def may_be_smaller(image: Image.Image, size: int) -> bool:
     """Whether a stored picture might have fewer bytes than `size`; trying takes seconds."""
-    guess = deflated(image)
-    screen = guess < SCREEN * len(image.getbands()) * image.width * image.height
-    return guess < SMALL or size > SURELY_SMALLER[screen] * guess
+    samples = len(image.getbands()) * image.width * image.height
+    if image.height > MANY_STRIPS * 4 * STRIP:
+        glance = deflated(image, STRIP // 4)
+        if glance > SURELY_PHOTOGRAPH * samples and size < SURELY_LARGER * glance:
+            return False
+    guess = deflated(image, STRIP)
+    return guess < SMALL or size > SURELY_SMALLER[guess < SCREEN * samples] * guess
 
 
-def deflated(image: Image.Image) -> float:
-    """A guess at what PNG needs, from a fast deflate of every fourth strip of rows."""
+def deflated(image: Image.Image, rows: int) -> float:
+    """A guess at what PNG needs, from a fast deflate of so many rows of every 4 * STRIP."""
     width, height = image.size
-    plain = across = rows = 0
+    plain = across = seen = 0
     for top in range(0, height, 4 * STRIP):
-        strip = np.asarray(image.crop((0, top, width, min(top + STRIP, height))))
+        strip = np.asarray(image.crop((0, top, width, min(top + rows, height))))
         plain += len(zlib.compress(strip.tobytes(), 1))
         across += len(zlib.compress(np.diff(strip, axis=1, prepend=0).tobytes(), 1))
-        rows += len(strip)
-    return min(plain, across) * height / rows
+        seen += len(strip)
+    return min(plain, across) * height / seen
 
 
 def check_size(net: Vlae, header: Header, data: bytes) -> None:

@@ -15,7 +15,8 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from vlaezip.coding.ans import pop_kernel
-from vlaezip.coding.logistic import Ints, interval_kernel, mixture_kernel
+from vlaezip.coding.logistic import Ints
+from vlaezip.coding.mixing import answer_kernel, mixture_kernel
 from vlaezip.coding.search import guess_kernel, quantile_kernel
 from vlaezip.packed import PLAIN, RECTIFIED, RESIDUAL, Packed, product
 from vlaezip.window import GAIN_OF, know, look_fixed, look_median, settle_kernel
@@ -95,6 +96,13 @@ class Source(NamedTuple):
 @numba.njit(cache=True, nogil=True)
 def begin(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
     """All that places start..end need before their first symbol: windows, trunk and the first group's mixtures."""
+    look(net, picture, rows, start, end)
+    answer(net, rows, FIRST, end - start)
+
+
+@numba.njit(cache=True, nogil=True)
+def look(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
+    """Windows and trunk of places start..end."""
     n = end - start
     where, base, size = picture.order[start:end], rows.base[:n], rows.size[:n]
     spot, inputs, channels = picture.spot[start:end], rows.inputs[:n], picture.shown.shape[1]
@@ -116,12 +124,20 @@ def begin(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
     for layer in range(net.depth):
         product(net.layers, 1 + layer, RESIDUAL, trunk, other, n)
         trunk, other = other, trunk
-    answer(net, rows, FIRST, n)
 
 
 @numba.njit(cache=True, nogil=True)
 def answer(net: Any, rows: Any, group: Any, n: int) -> None:
     """The mixtures of a group, for n places whose earlier channels are known."""
+    ask(net, rows, group, n)
+    channels = net.groups[group, 1]
+    centre, sizes = rows.centre[: n * channels], rows.sizes[: n * channels]
+    mixture_kernel(rows.answers, channels, centre, sizes, net.warmth, rows.weights, rows.means, rows.scales)
+
+
+@numba.njit(cache=True, nogil=True)
+def ask(net: Any, rows: Any, group: int, n: int) -> None:
+    """What mixtures are made of: answers for a group, and what they are relative to."""
     first, channels, seen = net.groups[group]
     product(net.layers, 1 + net.depth + group, RECTIFIED, rows.trunk, rows.head, n)
     product(net.layers, 1 + net.depth + len(net.groups) + group, PLAIN, rows.head, rows.answers, n)
@@ -131,8 +147,6 @@ def answer(net: Any, rows: Any, group: Any, n: int) -> None:
             m = i * channels + c
             rows.centre[m] = rows.base[i, first + c] + surprise
             rows.sizes[m] = rows.size[i]
-    centre = rows.centre[: n * channels]
-    mixture_kernel(rows.answers, channels, centre, rows.sizes, net.warmth, rows.weights, rows.means, rows.scales)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -261,7 +275,8 @@ def decode_part(
         if source.state[LEFT] < 0:
             break
         if number == 0:
-            begin(net, picture, rows, start, end)
+            look(net, picture, rows, start, end)
+            answer(net, rows, FIRST, end - start)
             aim(net, rows, FIRST, end - start)
         else:
             group = number - 1
@@ -288,6 +303,24 @@ def decode_part(
 
 
 @numba.njit(cache=True, nogil=True)
+def read(x: Any, where: Any, first: int, step: Any, symbols: Any) -> None:
+    """The twin of learn: symbols of x's channels from the first on, at some places."""
+    channels = len(symbols) // len(where)
+    for i in range(len(where)):
+        for c in range(channels):
+            m = i * channels + c
+            value = x[where[i], first + c]
+            symbols[m] = value if step[m] == 1 else value // step[m]  # a division takes longer than a look
+
+
+@numba.njit(cache=True, nogil=True)
+def put(values: Any, target: Any) -> None:
+    """Values to the beginning of a target."""
+    for i in range(len(values)):
+        target[i] = values[i]
+
+
+@numba.njit(cache=True, nogil=True)
 def encode_part(
     net: Any, picture: Any, rows: Any, grids: Any, x: Any, vectors: Any, step_of: Any, first: int, stride: int,
     chunk: int, starts: Any, freqs: Any,
@@ -296,27 +329,26 @@ def encode_part(
 
     vectors: where each group of each step begins among the symbols; step_of, int32 [B * H * W]: the steps of places.
     """
-    groups = len(net.groups)
+    groups, k_count = len(net.groups), rows.weights.shape[1]
     start_of, freq_of = np.empty(len(rows.symbols), np.uint32), np.empty(len(rows.symbols), np.uint32)
     for start in range(first * chunk, len(picture.order), stride * chunk):
         end = min(start + chunk, len(picture.order))
         n = end - start
-        begin(net, picture, rows, start, end)
+        look(net, picture, rows, start, end)
         for group in range(groups):
             channel, channels, _ = net.groups[group]
             step, low, count = grids.step[group], grids.low[group], grids.count[group]
-            for i in range(n):
-                for c in range(channels):
-                    m = i * channels + c
-                    rows.symbols[m] = x[picture.order[start + i], channel + c] // step[m]
-            symbols = rows.symbols[: n * channels]
-            interval_kernel(rows.weights, rows.means, rows.scales, step, low, count, symbols, start_of, freq_of)
-            for i in range(n):
-                t = step_of[start + i]
-                where = vectors[t * groups + group] + (start + i - picture.bounds[t]) * channels
-                for c in range(channels):
-                    starts[where + c] = start_of[i * channels + c]
-                    freqs[where + c] = freq_of[i * channels + c]
+            m = n * channels
+            read(x, picture.order[start:end], channel, step, rows.symbols[:m])
+            ask(net, rows, group, n)
+            answer_kernel(
+                rows.answers, channels, rows.centre[:m], rows.sizes[:m], net.warmth, k_count, step, low, count,
+                rows.symbols[:m], start_of[:m], freq_of[:m],
+            )  # fmt: skip
+            for t in range(step_of[start], step_of[end - 1] + 1):
+                a, b = max(picture.bounds[t], start), min(picture.bounds[t + 1], end)
+                where = vectors[t * groups + group] + (a - picture.bounds[t]) * channels
+                put(start_of[(a - start) * channels : (b - start) * channels], starts[where:])
+                put(freq_of[(a - start) * channels : (b - start) * channels], freqs[where:])
             if group + 1 < groups:
                 learn(net, rows, step, group, n)
-                answer(net, rows, group + 1, n)

@@ -11,9 +11,10 @@ from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import SIZES
 from vlaezip.config import LocalConfig, Window
 from vlaezip.errors import ModelError
-from vlaezip.stretch import BLOCK, HALF_GAIN, room, stretch
+from vlaezip.stretch import BLOCK, HALF_GAIN, amplify, room, stretch
 from vlaezip.stretch import CONTRAST_MAX as CONTRAST_MAX
 from vlaezip.stretch import GAIN_BITS as GAIN_BITS
+from vlaezip.vectors import least, load, most, same, store
 
 FILL = {"median": 128, "preview": 0, "zero": 0, "binary": 0}  # what stands above the first row
 
@@ -97,34 +98,75 @@ def spare(shown: NDArray[np.int16]) -> NDArray[np.int16]:
 
 
 @numba.njit(cache=True, nogil=True)
+def fitting(inputs: Any, n: int) -> int:
+    """Rows of inputs that may have n values and a block written: what is beyond a row is written over by the next."""
+    last: int = (inputs.size - n - BLOCK) // inputs.shape[1]
+    return max(0, last + 1)
+
+
+@numba.njit(cache=True, nogil=True)
 def look_fixed(flat: Any, channels: int, spot: Any, stretches: Any, gain: int, inputs: Any) -> int:
-    """look() without a reference in the window. -> number of inputs filled."""
-    n = 0
-    none = np.zeros(MAX_RUN * channels + BLOCK, np.int32)
-    line = np.empty(room(stretches, channels), np.int16)
+    """look() without a reference in the window. inputs: int16. -> number of inputs filled."""
+    n = room(stretches, channels) - BLOCK
+    none, line = np.zeros((1, BLOCK), np.int32), np.empty((1, n + BLOCK), np.int16)
+    fit = fitting(inputs, n)
     for i in range(len(spot)):
-        n = stretch(flat, channels, spot[i], stretches, none, gain, line)
-        for k in range(n):
-            inputs[i, k] = line[k]
+        if i < fit:
+            stretch(flat, channels, spot[i], stretches, none, gain, inputs, i * inputs.shape[1])
+        else:
+            stretch(flat, channels, spot[i], stretches, none, gain, line, 0)
+            inputs[i, :n] = line[0, :n]
     return n
 
 
 @numba.njit(cache=True, nogil=True)
-def refer(flat: Any, channels: int, spot: int, ring: Any, base: Any, activity: Any) -> Any:
-    """The median edge detector of a place, into base [C], and the activity around it, into activity [C] -> its sum."""
-    total = np.int64(0)
-    for c in range(channels):
-        at = spot * channels + c
-        west = np.int64(flat[at + ring[0] * channels])
-        north = np.int64(flat[at + ring[1] * channels])
-        corner = np.int64(flat[at + ring[2] * channels])
-        middle = max(min(west, north), min(max(west, north), west + north - corner))
-        around = np.int64(0)
-        for r in range(len(ring)):
-            around += abs(np.int64(flat[at + ring[r] * channels]) - middle)
-        base[c], activity[c] = middle, around
-        total += around
-    return total
+def shares(channels: int) -> Any:
+    """int32 [C, C, BLOCK]: one where a value of the first, second .. block of a stretch is of a channel, else zero."""
+    result = np.zeros((channels, channels, BLOCK), np.int32)
+    for block in range(channels):
+        for k in range(BLOCK):
+            result[block, (block * BLOCK + k) % channels, k] = 1
+    return result
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def refer(flat: Any, channels: int, spot: int, ring: Any) -> Any:
+    """The median edge detector at a place, and the activity around it: a channel each, and nothing beyond them."""
+    west, north = load(flat, (spot + ring[0]) * channels), load(flat, (spot + ring[1]) * channels)
+    slope = west + north - load(flat, (spot + ring[2]) * channels)
+    middle = most(least(west, north), least(most(west, north), slope))
+    activity = same(0)
+    for r in range(len(ring)):
+        difference = load(flat, (spot + ring[r]) * channels) - middle
+        activity = activity + most(difference, 0 - difference)
+    return middle, activity
+
+
+@numba.njit(cache=True, nogil=True)
+def describe_rows(
+    flat: Any, channels: int, spot: Any, stretches: Any, ring: Any, share: Any, inputs: Any, base: Any, size: Any
+) -> None:
+    """look_median() where all rows of inputs are fitting()."""
+    middle, found = np.empty((channels, BLOCK), np.int32), np.empty((2, BLOCK), np.int32)
+    for i in range(len(spot)):
+        reference, activity = refer(flat, channels, spot[i], ring)
+        store(found, 0, reference)
+        store(found, BLOCK, activity)
+        total = 0
+        for c in range(channels):
+            base[i, c] = found[0, c]
+            total += found[1, c]
+        for block in range(channels):
+            values = same(0)
+            for c in range(channels):
+                values = values + load(share, (block * channels + c) * BLOCK) * found[0, c]
+            store(middle, block * BLOCK, values)
+        size[i] = SIZE_OF_ACTIVITY[np.uint64(total)]
+        gain, at = GAIN_OF[np.uint64(size[i])], i * inputs.shape[1]
+        at += stretch(flat, channels, spot[i], stretches, middle, gain, inputs, at)
+        store(inputs, at, amplify(activity, gain))
+        store(inputs, at + channels, reference - 128)
+        store(inputs, at + 2 * channels, same(size[i] - 24))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -133,31 +175,14 @@ def look_median(
 ) -> int:
     """look() relative to the median edge detector. ring: offsets of ACTIVITY_RING, which begins with W, N, NW.
 
-    -> number of inputs filled.
+    inputs: int16. -> number of inputs filled.
     """
-    n = 0
-    line = np.empty(room(stretches, channels) + 2 * channels + 1, np.int16)
-    middle = np.empty(MAX_RUN * channels + BLOCK, np.int32)
-    turn = np.zeros((channels, len(middle)), np.int32)  # ones where a channel's values are
-    for c in range(channels):
-        turn[c, c::channels] = 1
-    activity = np.zeros(channels, np.int64)
-    for i in range(len(spot)):
-        size[i] = SIZE_OF_ACTIVITY[refer(flat, channels, spot[i], ring, base[i], activity)]
-        gain = GAIN_OF[size[i]]
-        middle[:] = 0
-        for c in range(channels):
-            for k in range(len(middle)):
-                middle[k] += turn[c, k] * base[i, c]
-        n = stretch(flat, channels, spot[i], stretches, middle, gain, line)
-        for c in range(channels):
-            line[n + c] = min((activity[c] * gain + HALF_GAIN) >> GAIN_BITS, CONTRAST_MAX)
-            line[n + channels + c] = base[i, c] - 128
-        n += 2 * channels
-        line[n] = size[i] - 24
-        n += 1
-        for k in range(n):
-            inputs[i, k] = line[k]
+    n = room(stretches, channels) - BLOCK + 2 * channels + 1
+    share, line, fit = shares(channels), np.empty((1, n + BLOCK), np.int16), min(fitting(inputs, n), len(spot))
+    describe_rows(flat, channels, spot[:fit], stretches, ring, share, inputs, base, size)
+    for i in range(fit, len(spot)):
+        describe_rows(flat, channels, spot[i : i + 1], stretches, ring, share, line, base[i:], size[i:])
+        inputs[i, :n] = line[0, :n]
     return n
 
 

@@ -82,8 +82,9 @@ def push_kernel(heads: Any, words: Any, starts: Any, freqs: Any, bounds: Any) ->
     """Push vectors, the last first; each ends where the next begins. -> number of words written."""
     count, lanes = 0, len(heads)
     for v in range(len(bounds) - 2, -1, -1):
+        lane = (bounds[v + 1] - bounds[v]) % lanes
         for i in range(bounds[v + 1] - 1, bounds[v] - 1, -1):
-            lane = (i - bounds[v]) % lanes
+            lane = lane - 1 if lane else lanes - 1
             head, freq = heads[lane], np.uint64(freqs[i])
             if head >= (freq << ROOM):
                 words[count] = np.uint32(head & WORD_MASK)

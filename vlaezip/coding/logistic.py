@@ -14,16 +14,11 @@ from numpy.typing import NDArray
 from vlaezip.coding.tables import (
     INVERSE,
     INVERSE_BITS,
-    LOG_SIZE,
     PRECISION,
-    SCALE_COUNT,
-    SCALE_ZERO,
     SCALES_PER_NAT,
     SIGMOID,
     SIGMOID_BITS,
     SIGMOID_HALF,
-    SIZE_BITS,
-    SIZE_OF,
     WEIGHT,
     WEIGHT_BITS,
 )
@@ -57,52 +52,6 @@ class Grid(NamedTuple):
 def uniform_grid(size: int, step: int, low: int, count: int) -> Grid:
     """The same symbols for all."""
     return Grid(*(np.full(size, v, np.int32) for v in (step, low, count)))
-
-
-@numba.njit(cache=True, nogil=True)
-def mixture_kernel(
-    answers: Any, channels: int, base: Any, size: Any, warmth: int, weights: Any, means: Any, scales: Any
-) -> None:
-    """mixture(), into its three results. answers: rows of `channels` outputs [3, K], one after another."""
-    k_count = weights.shape[1]
-    for row in range(len(base) // channels):
-        for c in range(channels):
-            i, said = row * channels + c, answers[row, 3 * c * k_count :]
-            top = said[0]
-            for k in range(1, k_count):
-                top = max(top, said[k])
-            total = 0
-            for k in range(k_count):
-                below = np.int64(top - said[k])
-                weights[i, k] = WEIGHT[np.uint64(below)] if below < LOGIT_CUT else 0
-                total += weights[i, k]
-            rest, best = 1 << WEIGHT_BITS, 0
-            for k in range(k_count):
-                if weights[i, k] > weights[i, best]:
-                    best = k
-            # floor(weight * 2**12 / total): below 2**27, so that half a unit outweighs what floats round by far.
-            share = 1.0 / total
-            for k in range(k_count):
-                weights[i, k] = np.int64(((np.int64(weights[i, k]) << WEIGHT_BITS) + 0.5) * share)
-                rest -= weights[i, k]
-            weights[i, best] += rest
-            unit, bias = SIZE_OF[np.uint64(size[i])], LOG_SIZE[np.uint64(size[i])] + SCALE_ZERO + warmth
-            for k in range(k_count):
-                mean = 16 * np.int64(base[i]) + ((np.int64(said[k_count + k]) * unit) >> (SIZE_BITS + MEAN_BITS))
-                means[i, k] = min(max(mean, -MEAN_LIMIT), MEAN_LIMIT)
-                log_scale = min(max(np.int64(said[2 * k_count + k]), LOG_LOW), LOG_HIGH)
-                scales[i, k] = min(max(log_scale + bias, 0), SCALE_COUNT - 1)
-
-
-def mixture(outputs: NDArray[np.float32], base: NDArray[Any], size: NDArray[np.int64], warmth: int = 0) -> Mixture:
-    """Read what a net says. outputs [N, 3, K]: logits in 1/64 nat, means in S/1024, log-scales in 1/16 nat.
-
-    Means are relative to base [N], sizes to S = 2**(size / 4) / 16 [N]. warmth, in 1/16 nat, widens all.
-    """
-    shape = (len(outputs), outputs.shape[2])
-    result = Mixture(*(np.empty(shape, np.int32) for _ in range(3)))
-    mixture_kernel(outputs.reshape(len(outputs), -1), 1, base, size, warmth, *result)
-    return result
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
