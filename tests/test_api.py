@@ -17,7 +17,7 @@ from pictures import disc, photo
 from PIL import Image
 
 import vlaezip
-from vlaezip import api, codec, lossless, weights
+from vlaezip import api, codec, lossless, pixels, weights
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.container import Container, Header, Kind, read, write
@@ -105,6 +105,20 @@ def test_grey_pictures_come_back_grey_and_cost_one_channel(preview):
     grey = scene("L")
     assert len(api.compress(grey, lossless=True)) <= len(api.compress(grey.convert("RGB"), lossless=True))
     assert api.decompress(api.compress(grey), preview=preview).mode == "L"
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+def test_samples_alone_make_the_same_file(mode, lossless):
+    image = scene(mode)
+    image.info["icc_profile"] = b"colours"
+    before = plain(image.copy())
+    for strip in (False, True):
+        data = api.compress(image, lossless=lossless, strip=strip)
+        assert api.compress(pixels.split(image), lossless=lossless, strip=strip) == data
+        assert read(data).icc == (None if strip else b"colours")
+    assert plain(image) == before
+    assert image.info["icc_profile"] == b"colours"
 
 
 def dream(image, **options):

@@ -55,12 +55,35 @@ def as_file(image, kind, **options):
     return Image.open(BytesIO(out.getvalue()))
 
 
-@given(images(("L", "LA", "RGB", "RGBA")), st.dictionaries(st.sampled_from(sorted(METADATA)), st.binary(min_size=1)))
+@given(images(), st.dictionaries(st.sampled_from(sorted(METADATA)), st.binary(min_size=1)))
 def test_join_inverts_split(image, info):
     image.info |= info
     back = join(split(image))
     assert same(back, image)
+    assert back.getpalette(None) == image.getpalette(None)
     assert back.info == image.info
+
+
+@settings(deadline=None, max_examples=60)
+@given(images(("1", "P")))
+def test_what_is_joined_is_stored_as_the_same_bytes(image):
+    assert store(join(split(image))) == store(image)
+
+
+def test_palettes_with_alpha_come_back():
+    image = photo("RGBA").quantize(7)
+    assert image.palette.mode == "RGBA"
+    back = join(split(image))
+    assert (back.palette.mode, back.getpalette("RGBA")) == ("RGBA", image.getpalette("RGBA"))
+    assert store(back) == store(image)
+
+
+def test_what_is_split_can_be_stripped():
+    image = photo()
+    image.info |= METADATA
+    picture = split(image)
+    assert split(picture) is picture
+    assert (split(picture, strip=True).icc, picture.icc) == (None, ICC)
 
 
 @settings(deadline=None, max_examples=60)

@@ -37,7 +37,7 @@ SURELY_SMALLER = {True: 0.25, False: 0.7}  # of a fast deflate's size, for scree
 
 
 def compress(
-    image: Image.Image,
+    image: Image.Image | Picture,
     *,
     lossless: bool = False,
     quality: int | None = None,
@@ -54,80 +54,89 @@ def compress(
     decoder dreams the texture with this seed and temperature (a scale on the widths of p(x|z)). Alpha is always kept
     exactly; ICC, EXIF and XMP too unless strip. effort, 0..9: time spent on fitting the model to the picture, for a
     file that is never larger and decodes everywhere. Raises ImageError for pictures that are not taken.
+    A Picture, as pixels.split makes it, gives the same file as its image, which need not be kept beside it.
     """
     check_effort(effort)
-    image = pixels.prepare(image)
-    if image.mode not in MODELLED_MODES:
-        return write(Container(stored_header(image), pixels.store(image), None, *pixels.metadata(image, strip)))
     picture = pixels.split(image, strip)
+    if picture.mode not in MODELLED_MODES:
+        return stored(picture, pixels.store(pixels.join(picture)))
     net = network(model, "lossless" if lossless else "lossy", choose(device))
-    colour = np.broadcast_to(picture.pixels, (image.height, image.width, 3))
     if lossless:
-        header = lossless_header(image, model)
-        data = encode_lossless(net, header, colour)
+        header = lossless_header(picture, model)
+        data = encode_lossless(net, header, colours_of(picture))
     else:
-        header = lossy_header(image, model, check_quality(quality, net), check_temperature(temperature), seed)
-        data = lossy.encode(net, header, colour, effort)
-    return finished(net, header, image, picture, data, effort)
+        header = lossy_header(picture, model, check_quality(quality, net), check_temperature(temperature), seed)
+        data = lossy.encode(net, header, colours_of(picture), effort)
+    return finished(net, header, picture, data, effort)
 
 
 def compress_batch(
-    images: Sequence[Image.Image], *, lossless: bool = False, device: str = "auto", **options: Any
+    images: Sequence[Image.Image | Picture], *, lossless: bool = False, device: str = "auto", **options: Any
 ) -> list[bytes]:
     """compress of every picture, with its options: the same files. On a GPU, lossless pictures of one size at once."""
     device = choose_for(device, len(images) if lossless else 1)
     if device == "cpu" or not lossless or options.get("effort"):
         return [compress(image, lossless=lossless, device=device, **options) for image in images]
-    return coded_together([pixels.prepare(image) for image in images], device, **options)
+    return coded_together(images, device, **options)
 
 
 def coded_together(
-    images: list[Image.Image], device: str, model: str = weights.DEFAULT, strip: bool = False, **options: Any
+    images: Sequence[Image.Image | Picture],
+    device: str,
+    model: str = weights.DEFAULT,
+    strip: bool = False,
+    **options: Any,
 ) -> list[bytes]:
     """compress_batch, on a device. Pictures that no model takes go their own way."""
     net, files = network(model, "lossless", device), [b""] * len(images)
-    for (mode, _), numbers in alike([(image.mode, image.size) for image in images]).items():
+    pictures = [pixels.split(image, strip) for image in images]
+    for (mode, _), numbers in alike([(picture.mode, picture.size) for picture in pictures]).items():
         if mode not in MODELLED_MODES:
             for n in numbers:
-                files[n] = compress(images[n], lossless=True, model=model, strip=strip, **options)
+                files[n] = compress(pictures[n], lossless=True, model=model, **options)
             continue
-        header = lossless_header(images[numbers[0]], model)
+        header = lossless_header(pictures[numbers[0]], model)
         for some in batches(numbers, header, net):
-            pictures = [pixels.split(images[n], strip) for n in some]
-            shape = (len(some), header.height, header.width, 3)
-            colours = np.broadcast_to(np.stack([p.pixels for p in pictures]), shape)
-            for n, picture, data in zip(some, pictures, encode_many(net, header, colours), strict=True):
-                files[n] = finished(net, header, images[n], picture, data, 0)
+            colours = np.stack([colours_of(pictures[n]) for n in some])
+            for n, data in zip(some, encode_many(net, header, colours), strict=True):
+                files[n] = finished(net, header, pictures[n], data, 0)
     return files
 
 
-def finished(net: Vlae, header: Header, image: Image.Image, picture: Picture, data: bytes, effort: int) -> bytes:
+def colours_of(picture: Picture) -> Plane:
+    """What the model sees of a picture: [H, W, 3]."""
+    return np.broadcast_to(picture.pixels, (*picture.pixels.shape[:2], 3))
+
+
+def finished(net: Vlae, header: Header, picture: Picture, data: bytes, effort: int) -> bytes:
     """The file of a picture that a model coded, or that is stored because it takes less then, or is flat."""
     alpha = None if picture.alpha is None else pixels.pack_alpha(picture.alpha)
-    meta = picture.icc, picture.exif, picture.xmp
     size = len(data) + len(alpha or b"")
     flat = 8 * len(data) < least_bits(header, net.config.stride, net.config.latent)
-    if (flat or may_be_smaller(image, size)) and (len(kept := pixels.store(image)) < size or flat):
-        return write(Container(stored_header(image), kept, None, *meta))
+    if flat or may_be_smaller(picture, size):
+        kept = pixels.store(pixels.join(picture))
+        if len(kept) < size or flat:
+            return stored(picture, kept)
     tuning = None
     if effort and header.kind is Kind.LOSSLESS:
-        colour = np.broadcast_to(picture.pixels, (image.height, image.width, 3))
-        data, tuning = fit(net, header, colour, data, effort)
-    return write(Container(header, data, alpha, *meta, tuning))
+        data, tuning = fit(net, header, colours_of(picture), data, effort)
+    return write(Container(header, data, alpha, picture.icc, picture.exif, picture.xmp, tuning))
 
 
-def stored_header(image: Image.Image) -> Header:
-    return Header(Kind.STORED, image.mode, image.width, image.height)
+def stored(picture: Picture, kept: bytes) -> bytes:
+    """The file of a picture that no model takes, or that is smaller so: as pixels.store keeps it."""
+    header = Header(Kind.STORED, picture.mode, *picture.size)
+    return write(Container(header, kept, None, picture.icc, picture.exif, picture.xmp))
 
 
-def lossless_header(image: Image.Image, model: str) -> Header:
-    (width, height), key = image.size, bytes.fromhex(weights.find(model).id)
-    return Header(Kind.LOSSLESS, image.mode, width, height, key, TILE, lanes(width * height))
+def lossless_header(picture: Picture, model: str) -> Header:
+    (width, height), key = picture.size, bytes.fromhex(weights.find(model).id)
+    return Header(Kind.LOSSLESS, picture.mode, width, height, key, TILE, lanes(width * height))
 
 
-def lossy_header(image: Image.Image, model: str, level: int, warmth: int, seed: int) -> Header:
-    (width, height), key = image.size, bytes.fromhex(weights.find(model).id)
-    return Header(Kind.LOSSY, image.mode, width, height, key, TILE, 1, level, warmth, seed)
+def lossy_header(picture: Picture, model: str, level: int, warmth: int, seed: int) -> Header:
+    (width, height), key = picture.size, bytes.fromhex(weights.find(model).id)
+    return Header(Kind.LOSSY, picture.mode, width, height, key, TILE, 1, level, warmth, seed)
 
 
 def network(model: str, which: str, device: str) -> Vlae:
@@ -298,19 +307,19 @@ def check_temperature(temperature: float | None) -> int:
     return round(value * TEMPERATURE_ONE)
 
 
-def may_be_smaller(image: Image.Image, size: int) -> bool:
+def may_be_smaller(picture: Picture, size: int) -> bool:
     """Whether a stored picture might have fewer bytes than `size`; trying takes seconds."""
-    guess = deflated(image)
-    screen = guess < SCREEN * len(image.getbands()) * image.width * image.height
+    guess = deflated(picture)
+    screen = guess < SCREEN * picture.rows(0, 1).size * len(picture.pixels)
     return guess < SMALL or size > SURELY_SMALLER[screen] * guess
 
 
-def deflated(image: Image.Image) -> float:
+def deflated(picture: Picture) -> float:
     """A guess at what PNG needs, from a fast deflate of every fourth strip of rows."""
-    width, height = image.size
+    height = len(picture.pixels)
     plain = across = rows = 0
     for top in range(0, height, 4 * STRIP):
-        strip = np.asarray(image.crop((0, top, width, min(top + STRIP, height))))
+        strip = picture.rows(top, top + STRIP)
         plain += len(zlib.compress(strip.tobytes(), 1))
         across += len(zlib.compress(np.diff(strip, axis=1, prepend=0).tobytes(), 1))
         rows += len(strip)

@@ -106,8 +106,6 @@ def adapt(config: VlaeConfig, mode: str, samples: Plane) -> Plane:
 
 def restore(config: VlaeConfig, mode: str, pictures: Plane) -> list[Image.Image]:
     """Inverse of adapt, as pictures of PIL."""
-    if mode == "1":
-        samples: Any = pictures.astype(bool)
-    else:
-        samples = pictures[..., : 3 if mode == "RGB" else 1] * np.uint8(config.gain)
+    gain = 1 if mode == "1" else config.gain
+    samples = pictures[..., : 3 if mode == "RGB" else 1] * np.uint8(gain)
     return [pixels.join(Picture(mode, x, None)) for x in samples]

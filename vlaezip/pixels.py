@@ -6,7 +6,7 @@ Taken: 8 bits a sample, one frame, modes 1, L, LA, P, RGB and RGBA. Metadata is 
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -43,7 +43,8 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95}, "WEBP": {"lo
 class Picture:
     """pixels: [H, W, 3] for RGB and RGBA, else [H, W, 1]; alpha: [H, W] for LA and RGBA, else None.
 
-    The pixels of P and 1 are indices: such a picture is never modelled, and cannot be joined without its palette.
+    The pixels of P and 1 are indices: such a picture is never modelled. palette, of P: mode and colours, as Pillow has
+    them. transparency, of P and 1: what Pillow keeps under that name.
     """
 
     mode: str
@@ -52,6 +53,19 @@ class Picture:
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    palette: tuple[str, bytes] | None = None
+    transparency: Any = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        height, width, _ = self.pixels.shape
+        return width, height
+
+    def rows(self, start: int, end: int) -> Plane:
+        """Samples [end - start, W, C], alpha last."""
+        part = self.pixels[start:end]
+        return part if self.alpha is None else np.dstack([part, self.alpha[start:end]])
 
 
 def load(data: bytes) -> Image.Image:
@@ -99,14 +113,19 @@ def prepare(image: Image.Image) -> Image.Image:
     return image
 
 
-def split(image: Image.Image, strip: bool = False) -> Picture:
-    """Samples and metadata of a picture, prepared here; strip leaves the metadata out. Raises ImageError."""
+def split(image: Image.Image | Picture, strip: bool = False) -> Picture:
+    """Samples and metadata of a picture, prepared here; strip leaves the metadata out. Raises ImageError.
+
+    A Picture is split already.
+    """
+    if isinstance(image, Picture):
+        return replace(image, icc=None, exif=None, xmp=None) if strip else image
     image = prepare(image)
     samples = samples_of(image)
-    icc, exif, xmp = metadata(image, strip)
+    meta = metadata(image, strip)
     if image.mode in ALPHA_MODES:
-        return Picture(image.mode, samples[..., :-1], samples[..., -1], icc, exif, xmp)
-    return Picture(image.mode, samples, None, icc, exif, xmp)
+        return Picture(image.mode, samples[..., :-1], samples[..., -1], *meta)
+    return Picture(image.mode, samples, None, *meta, _palette(image), _transparency(image).get("transparency"))
 
 
 def samples_of(image: Image.Image) -> Plane:
@@ -120,10 +139,15 @@ def samples_of(image: Image.Image) -> Plane:
 
 
 def join(picture: Picture) -> Image.Image:
-    """Inverse of split. The law: join(split(im)) has the mode, samples and metadata of im, but for modes P and 1."""
-    samples = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+    """Inverse of split. The law: join(split(im)) has the mode, samples, palette and metadata of im."""
+    samples = picture.rows(0, len(picture.pixels))
     samples = samples[..., 0] if samples.shape[-1] == 1 else samples
-    image = Image.fromarray(np.ascontiguousarray(samples))
+    image = Image.fromarray(np.ascontiguousarray(samples, bool if picture.mode == "1" else np.uint8))
+    if picture.palette is not None:
+        mode, colours = picture.palette
+        image.putpalette(colours, mode)
+    if picture.transparency is not None:
+        image.info["transparency"] = picture.transparency
     return attach(image, picture.icc, picture.exif, picture.xmp)
 
 
@@ -254,6 +278,13 @@ def _transparency(image: Image.Image) -> dict[str | tuple[int, int], Any]:
     if image.mode in ("1", "P") and "transparency" in image.info:
         return {"transparency": image.info["transparency"]}
     return {}
+
+
+def _palette(image: Image.Image) -> tuple[str, bytes] | None:
+    """Mode and colours of the palette of a picture of mode P."""
+    if image.mode != "P":
+        return None
+    return image.im.getpalettemode(), bytes(image.getpalette(None) or ())
 
 
 def _pad_palette(image: Image.Image) -> Image.Image:
