@@ -388,7 +388,7 @@ def test_pixels_that_do_not_match_their_checksum_are_refused():
     with pytest.raises(CorruptFile, match="CRC"):
         api.decompress(write(Container(file.header, bytes(4) + file.data[4:])))
     with pytest.raises(CorruptFile, match="chain"):
-        api.decompress(write(Container(file.header, file.data[:4] + b"\3" + file.data[5:])))
+        api.decompress(write(Container(file.header, b"".join([file.data[:4], b"\3", file.data[5:]]))))
 
 
 def test_sizes_that_the_data_cannot_hold_are_refused():

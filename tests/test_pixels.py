@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms
 
-from vlaezip import pixels
+from vlaezip import pixels, tiles
 from vlaezip.container import MODES
 from vlaezip.errors import CorruptFile, ImageError
-from vlaezip.pixels import join, load, pack_alpha, prepare, save, split, store, unpack_alpha, unstore
+from vlaezip.pixels import (
+    assemble, join, load, pack_alpha, prepare, save, save_into, split, store, unpack_alpha, unstore,
+)  # fmt: skip
 
 CHANNELS = {"1": 1, "L": 1, "LA": 2, "P": 1, "RGB": 3, "RGBA": 4}
 EXIF = Image.Exif()
@@ -281,6 +283,23 @@ def test_strip_leaves_metadata_out():
 def test_tiff_tags_of_layout_are_dropped():
     picture = split(as_file(photo(), "TIFF", software="vlaezip"))
     assert dict(join(picture).getexif()) == {305: "vlaezip"}
+
+
+def test_a_full_disk_is_no_image_error():
+    class Full(BytesIO):
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        save_into(Full(), photo(), ".png")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_tiles_are_assembled_in_any_order(mode):
+    image = photo(mode)
+    samples = split(image).pixels
+    parts = [(tile, samples[tile.slices]) for tile in tiles.split(16, 24, 5)]
+    assert same(assemble(24, 16, mode == "L", iter(parts[::-1])), image)
 
 
 @pytest.mark.parametrize(("mode", "suffix"), [("RGBA", ".jpg"), ("RGB", ".nonsense"), ("RGB", "")])

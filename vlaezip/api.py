@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from vlaezip import archive, coupled, lossy, pixels, tune, tuned, weights
-from vlaezip.container import ARCHIVE_TILE, MODELLED_MODES, Container, Header, Kind, read, write
+from vlaezip.container import ARCHIVE_TILE, MODELLED_MODES, Bytes, Container, Header, Kind, read, write
 from vlaezip.device.batch import room
 from vlaezip.errors import CorruptFile, ImageError, ModelError, WrongKind
 from vlaezip.limits import least_bits
@@ -18,7 +18,8 @@ from vlaezip.lossless import decode as decode_lossless
 from vlaezip.lossless import encode as encode_lossless
 from vlaezip.lossless import preview as preview_lossless
 from vlaezip.names import numbered
-from vlaezip.pixels import Picture, Plane
+from vlaezip.pixels import Part, Picture, Plane
+from vlaezip.tiles import Tile
 from vlaezip.vlae import Vlae
 
 K = TypeVar("K", bound=Hashable)
@@ -162,12 +163,12 @@ def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> I
         check_size(net, header, file.data)
         if file.tuning is not None:
             net = tuned.read_into(net, file.tuning, header.grey)
-        colour = (preview_lossless if preview else decode_lossless)(net, header, file.data)
+        parts = (preview_lossless if preview else decode_lossless)(net, header, file.data)
     else:
         net = weights.load(info.path, "lossy", choose(device))
         check_size(net, header, file.data)
-        colour = lossy.decode(net, header, file.data, preview)
-    return joined(file, colour)
+        parts = lossy.decode(net, header, file.data, preview)
+    return joined(file, parts)
 
 
 def decompress_batch(files: Sequence[bytes], *, device: str = "auto") -> list[Image.Image]:
@@ -194,16 +195,17 @@ def decoded_together(files: Sequence[bytes], device: str) -> list[Image.Image]:
             net = tuned.read_into(net, tuning, header.grey)
         for some in batches(numbers, header, net):
             for n, colour in zip(some, decode_many(net, header, [opened[n].data for n in some]), strict=True):
-                images[n] = joined(opened[n], colour)
+                images[n] = joined(opened[n], [(Tile(0, 0, header.height, header.width), colour)])
     return images
 
 
-def joined(file: Container, colour: Plane) -> Image.Image:
-    """The picture of decoded samples [H, W, 3] and what stands beside them in the file."""
+def joined(file: Container, parts: Iterable[Part]) -> Image.Image:
+    """The picture of decoded samples and what stands beside them in the file."""
     header = file.header
-    planes = colour[..., :1] if header.grey else colour
-    alpha = None if file.alpha is None else pixels.unpack_alpha(file.alpha, header.height, header.width)
-    return pixels.join(Picture(header.mode, planes, alpha, file.icc, file.exif, file.xmp))
+    image = pixels.assemble(header.width, header.height, header.grey, parts)
+    if file.alpha is not None:
+        image.putalpha(Image.fromarray(pixels.unpack_alpha(file.alpha, header.height, header.width)))
+    return pixels.attach(image, file.icc, file.exif, file.xmp)
 
 
 def alike(keys: Iterable[K]) -> dict[K, list[int]]:
@@ -326,7 +328,7 @@ def deflated(picture: Picture) -> float:
     return min(plain, across) * height / rows
 
 
-def check_size(net: Vlae, header: Header, data: bytes) -> None:
+def check_size(net: Vlae, header: Header, data: Bytes) -> None:
     """Refuse pictures that these bytes or the model cannot hold, before anything is allocated. Raises CorruptFile."""
     single = header.kind is not Kind.ARCHIVE
     if net.config.channels != 3 if single else header.mode not in archive.modes(net.config):

@@ -6,19 +6,22 @@ Taken: 8 bits a sample, one frame, modes 1, L, LA, P, RGB and RGBA. Metadata is 
 import struct
 import warnings
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-from vlaezip.container import ALPHA_MODES, MAX_PIXELS, MAX_SIDE, MODES
+from vlaezip.container import ALPHA_MODES, MAX_PIXELS, MAX_SIDE, MODES, Bytes
 from vlaezip.errors import CorruptFile, ImageError
+from vlaezip.tiles import Tile
 
 Plane = NDArray[np.uint8]
+Part = tuple[Tile, Plane]  # of a picture: the samples of a tile, [h, w, 1 or 3]
 
 # What Pillow and its plugins raise on bytes that they cannot make sense of, or cannot write.
 PIL_ERRORS = (
@@ -68,10 +71,10 @@ class Picture:
         return part if self.alpha is None else np.dstack([part, self.alpha[start:end]])
 
 
-def load(data: bytes) -> Image.Image:
-    """Open a picture file of any kind that Pillow reads. Raises ImageError."""
+def load(file: bytes | IO[bytes]) -> Image.Image:
+    """Open a picture file of any kind that Pillow reads; it may read on when the picture is used. Raises ImageError."""
     try:
-        return _open(data)
+        return _open(BytesIO(file) if isinstance(file, bytes) else file)
     except UnidentifiedImageError:
         raise ImageError("not a picture of a kind that can be read") from None
     except PIL_ERRORS as error:
@@ -80,6 +83,13 @@ def load(data: bytes) -> Image.Image:
 
 def save(image: Image.Image, suffix: str) -> bytes:
     """The picture as a file of the kind that the suffix (".png") names, metadata included. Raises ImageError."""
+    out = BytesIO()
+    save_into(out, image, suffix)
+    return out.getvalue()
+
+
+def save_into(file: IO[bytes], image: Image.Image, suffix: str) -> None:
+    """save, to where it is to stand. Raises OSError too, where that has no room."""
     kind = Image.registered_extensions().get(suffix.lower(), "")
     if kind not in Image.SAVE:
         raise ImageError(f"cannot write {suffix or 'a file without suffix'!r}, expected .png or the like")
@@ -89,12 +99,12 @@ def save(image: Image.Image, suffix: str) -> bytes:
     if kind == "PNG" and xmp:
         options["pnginfo"] = PngInfo()
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp)
-    out = BytesIO()
     try:
-        image.save(out, kind, **{key: value for key, value in options.items() if value is not None})
+        image.save(file, kind, **{key: value for key, value in options.items() if value is not None})
     except PIL_ERRORS as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the file's, not Pillow's
+            raise
         raise ImageError(f"mode {image.mode} cannot be written as {kind}: {_reason(error)}") from None
-    return out.getvalue()
 
 
 def prepare(image: Image.Image) -> Image.Image:
@@ -151,6 +161,19 @@ def join(picture: Picture) -> Image.Image:
     return attach(image, picture.icc, picture.exif, picture.xmp)
 
 
+def assemble(width: int, height: int, grey: bool, parts: Iterable[Part]) -> Image.Image:
+    """A picture of mode L or RGB, from parts that cover it. They wait for the last one, as samples take less room than
+    Pillow's picture does, and each is let go once it is drawn.
+    """
+    waiting = list(parts)
+    image = Image.new("L" if grey else "RGB", (width, height), None)
+    while waiting:
+        tile, samples = waiting.pop()
+        x = samples[..., 0] if grey else samples
+        image.paste(Image.fromarray(np.ascontiguousarray(x)), (tile.left, tile.top))
+    return image
+
+
 def metadata(image: Image.Image, strip: bool = False) -> tuple[bytes | None, bytes | None, bytes | None]:
     """ICC, EXIF and XMP as Pillow found them; of a TIFF the tags that describe the picture. Raises ImageError."""
     if strip:
@@ -203,7 +226,7 @@ def store(image: Image.Image) -> bytes:
 
 
 def unstore(
-    data: bytes,
+    data: Bytes,
     mode: str,
     width: int,
     height: int,
@@ -219,7 +242,7 @@ def unstore(
     if kind == "WEBP":
         _check_webp(data, width, height)  # Pillow makes room for the whole canvas when it opens one
     try:
-        image = _open(data, kind)
+        image = _open(BytesIO(data), kind)
         found, expected = (image.mode, *image.size), (mode, width, height)
         if found != expected and (kind == "PNG" or found[1:] != expected[1:] or mode not in WEBP_CARRIER):
             raise CorruptFile(f"stored {kind} is {found}, the header says {expected}")
@@ -231,11 +254,11 @@ def unstore(
     return attach(plain, icc, exif, xmp)
 
 
-def _open(data: bytes, *kinds: str) -> Image.Image:
+def _open(file: IO[bytes], *kinds: str) -> Image.Image:
     """Open without Pillow's warning of large pictures, which stands below our own limit."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(BytesIO(data), formats=kinds or None)
+        return Image.open(file, formats=kinds or None)
 
 
 def _check(image: Image.Image) -> None:
@@ -308,12 +331,12 @@ def _same(a: Image.Image, b: Image.Image) -> bool:
     return a.mode != "P" or a.convert("RGBA").tobytes() == b.convert("RGBA").tobytes()
 
 
-def _check_webp(data: bytes, width: int, height: int) -> None:
+def _check_webp(data: Bytes, width: int, height: int) -> None:
     if len(data) < WEBP_HEADER.size:
         raise CorruptFile(f"stored picture needs {WEBP_HEADER.size} bytes, there are {len(data)}")
     riff, _, webp, vp8l, _, mark, sides = WEBP_HEADER.unpack_from(data)
     if (riff, webp, vp8l, mark) != (b"RIFF", b"WEBP", b"VP8L", 0x2F):
-        raise CorruptFile(f"stored picture is neither PNG nor lossless WebP: starts with {data[:16]!r}")
+        raise CorruptFile(f"stored picture is neither PNG nor lossless WebP: starts with {bytes(data[:16])!r}")
     found = (sides & WEBP_MAX_SIDE) + 1, (sides >> 14 & WEBP_MAX_SIDE) + 1
     if found != (width, height):
         raise CorruptFile(f"stored WEBP has {found} pixels, the header says {width, height}")
