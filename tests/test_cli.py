@@ -234,6 +234,16 @@ def test_a_failed_write_leaves_nothing(folder, monkeypatch):
     assert made(folder) == set()
 
 
+def test_a_picture_that_cannot_be_saved_leaves_what_was_there(folder):
+    NOISE.convert("RGBA").save("a.png")
+    Path("a.jpg").write_text("precious")
+    assert call("compress", "a.png", "--lossless").exit_code == 0
+    result = call("decompress", "a.vlz", "-o", "a.jpg", "--force")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert Path("a.jpg").read_text() == "precious"
+    assert made(folder) == {"a.png", "a.jpg", "a.vlz"}
+
+
 def test_a_device_file_is_written_through(folder):
     assert call("compress", "palette.png", "-o", "/dev/null").exit_code == 0
     assert not Path("/dev/null").is_file()

@@ -14,7 +14,17 @@ from vlaezip import pixels, tiles
 from vlaezip.container import MODES
 from vlaezip.errors import CorruptFile, ImageError
 from vlaezip.pixels import (
-    assemble, join, load, pack_alpha, prepare, save, save_into, split, store, unpack_alpha, unstore,
+    assemble,
+    join,
+    load,
+    pack_alpha,
+    prepare,
+    save,
+    save_into,
+    split,
+    store,
+    unpack_alpha,
+    unstore,
 )  # fmt: skip
 
 CHANNELS = {"1": 1, "L": 1, "LA": 2, "P": 1, "RGB": 3, "RGBA": 4}

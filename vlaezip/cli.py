@@ -21,10 +21,12 @@ from vlaezip.jobs import (
     grouped,
     plan,
     read,
+    reading,
     reason,
     run,
     together,
     write,
+    writing,
 )
 
 PICTURES = frozenset(
@@ -137,7 +139,8 @@ def samples(path: Path, strip: bool) -> Any:
     """The Picture of a file. What Pillow made of it is free again by then."""
     from vlaezip import pixels
 
-    return pixels.split(pixels.load(read(path)), strip)
+    with reading(path) as file:
+        return pixels.split(pixels.load(file), strip)
 
 
 @commands.command()
@@ -177,7 +180,8 @@ def decompress(files: tuple[str, ...], out: str | None, recursive: bool, force: 
             return f"{job.source} -> {folder}  {unpack(data, folder, force, options['device'])} pictures"
         check_target(job, force)
         image = decoded(job) if decoded else api.decompress(data, **options)
-        write(job.target, pixels.save(image, ".png" if job.target == STREAM else job.target.suffix))
+        with writing(job.target) as file:
+            pixels.save_into(file, image, ".png" if job.target == STREAM else job.target.suffix)
         return f"{job.source} -> {job.target}  {image.mode} {image.width} x {image.height}"
 
     run(jobs, work)
