@@ -22,7 +22,7 @@ from PIL import Image
 from benchmarks import pictures, report
 from benchmarks.pictures import Pixels
 from benchmarks.report import Table
-from vlaezip import api, lossless, weights
+from vlaezip import api, lossless, pixels, weights
 from vlaezip.container import Kind, read
 from vlaezip.device import batch, plain, wave
 from vlaezip.device import net as nets
@@ -194,7 +194,7 @@ def keep(found: list[Pixels]) -> None:
 
 
 def header_of(model: str) -> Any:
-    return api.lossless_header(Image.new("RGB", (WIDTH, HEIGHT)), model)
+    return api.lossless_header(pixels.split(Image.new("RGB", (WIDTH, HEIGHT))), model)
 
 
 def clock(work: Callable[[], Any]) -> tuple[Any, float]:

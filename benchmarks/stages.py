@@ -133,7 +133,7 @@ def stages(x: Pixels, model: str) -> dict[str, float]:
         "features of z": seconds(lambda: net.pixel_scene(z, (1, *x.shape[:2]))),
         "parallel pass": seconds(lambda: local_ar.encode_intervals(net.pixel, scene, whole)),
         "push": seconds(lambda: ans.push(ans.empty(file.header.lanes), *coded)),
-        "guess at PNG": seconds(lambda: api.may_be_smaller(image, len(data))),
+        "guess at PNG": seconds(lambda: api.may_be_smaller(pixels.split(image), len(data))),
         "wavefront": seconds(lambda: local_ar.pop(net.pixel, scene, message)),
         "of it canvas": seconds(lambda: local_ar.Canvas(net.config.pixel, scene, whole)),
         "of it windows": seconds(lambda: gather(canvas.picture, rows, CHUNK)),

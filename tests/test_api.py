@@ -17,7 +17,7 @@ from pictures import disc, photo
 from PIL import Image
 
 import vlaezip
-from vlaezip import api, codec, lossless, weights
+from vlaezip import api, codec, lossless, pixels, weights
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.container import Container, Header, Kind, read, write
@@ -105,6 +105,20 @@ def test_grey_pictures_come_back_grey_and_cost_one_channel(preview):
     grey = scene("L")
     assert len(api.compress(grey, lossless=True)) <= len(api.compress(grey.convert("RGB"), lossless=True))
     assert api.decompress(api.compress(grey), preview=preview).mode == "L"
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+def test_samples_alone_make_the_same_file(mode, lossless):
+    image = scene(mode)
+    image.info["icc_profile"] = b"colours"
+    before = plain(image.copy())
+    for strip in (False, True):
+        data = api.compress(image, lossless=lossless, strip=strip)
+        assert api.compress(pixels.split(image), lossless=lossless, strip=strip) == data
+        assert read(data).icc == (None if strip else b"colours")
+    assert plain(image) == before
+    assert image.info["icc_profile"] == b"colours"
 
 
 def dream(image, **options):
@@ -222,11 +236,11 @@ TALL = {
 
 @pytest.mark.parametrize("name", TALL)
 def test_a_glance_at_tall_pictures_decides_as_a_longer_look_does(name, monkeypatch):
-    image, share = TALL[name], np.array([0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2])
-    sizes = [round(s * api.deflated(image, api.STRIP)) for s in share]
-    glances = [api.may_be_smaller(image, size) for size in sizes]
+    picture, share = pixels.split(TALL[name]), np.array([0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2])
+    sizes = [round(s * api.deflated(picture, api.STRIP)) for s in share]
+    glances = [api.may_be_smaller(picture, size) for size in sizes]
     monkeypatch.setattr(api, "MANY_STRIPS", 1 << 20)
-    assert glances == [api.may_be_smaller(image, size) for size in sizes]
+    assert glances == [api.may_be_smaller(picture, size) for size in sizes]
 
 
 def tuned(image, effort, monkeypatch):
@@ -392,7 +406,7 @@ def test_pixels_that_do_not_match_their_checksum_are_refused():
     with pytest.raises(CorruptFile, match="CRC"):
         api.decompress(write(Container(file.header, bytes(4) + file.data[4:])))
     with pytest.raises(CorruptFile, match="chain"):
-        api.decompress(write(Container(file.header, file.data[:4] + b"\3" + file.data[5:])))
+        api.decompress(write(Container(file.header, b"".join([file.data[:4], b"\3", file.data[5:]]))))
 
 
 def test_sizes_that_the_data_cannot_hold_are_refused():

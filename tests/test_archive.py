@@ -136,7 +136,7 @@ def test_draws_have_limits(draws):
 def spoilt_kind(data, kind):
     """A file with another kind of chain."""
     file = read(data)
-    return write(Container(file.header, file.data[:4] + bytes([kind]) + file.data[5:]))
+    return write(Container(file.header, b"".join([file.data[:4], bytes([kind]), file.data[5:]])))
 
 
 def estimate(net, header, x):
@@ -287,8 +287,9 @@ def test_files_cut_short_or_with_a_changed_byte_are_refused(kind):
 @pytest.mark.parametrize("kind", ["L", "1"])
 def test_spoilt_data_behind_sound_checksums_raises_only_our_errors(kind, draws):
     file = read(packed(18, kind, draws, height=3, width=4))
-    for where in range(len(file.data)):
-        for spoilt in (file.data[:where], file.data[:where] + bytes([file.data[where] ^ 9]) + file.data[where + 1 :]):
+    whole = bytes(file.data)
+    for where in range(len(whole)):
+        for spoilt in (whole[:where], whole[:where] + bytes([whole[where] ^ 9]) + whole[where + 1 :]):
             with pytest.raises(FileError):
                 api.decompress_archive(write(Container(file.header, spoilt)))
 

@@ -72,6 +72,21 @@ def test_the_model_can_be_chosen(folder):
     assert "not installed" in call("compress", "noise.png", "--model", "photos", "-f").output
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+def test_every_mode_goes_the_way_of_the_library(folder, mode):
+    exif = Image.Exif()
+    exif[271] = "maker"
+    image = PALETTE if mode == "P" else NOISE.convert(mode)
+    image.save("a.png", exif=exif, icc_profile=b"colours")
+    assert call("compress", "a.png", "--lossless").exit_code == 0
+    with Image.open("a.png") as image:
+        assert Path("a.vlz").read_bytes() == vlaezip.compress(image, lossless=True)
+    assert call("decompress", "a.vlz", "-o", "back.png").exit_code == 0
+    assert pixels("back.png") == pixels("a.png")
+    with Image.open("back.png") as back:
+        assert (back.getexif()[271], back.info["icc_profile"]) == ("maker", b"colours")
+
+
 def test_palettes_come_back_as_palettes(folder):
     assert call("compress", "palette.png").exit_code == 0
     assert call("decompress", "palette.vlz", "-o", "back.png").exit_code == 0
@@ -218,6 +233,16 @@ def test_a_failed_write_leaves_nothing(folder, monkeypatch):
     result = call("compress", "palette.png")
     assert result.stderr == "vlaezip: palette.png: No space left on device\n"
     assert made(folder) == set()
+
+
+def test_a_picture_that_cannot_be_saved_leaves_what_was_there(folder):
+    NOISE.convert("RGBA").save("a.png")
+    Path("a.jpg").write_text("precious")
+    assert call("compress", "a.png", "--lossless").exit_code == 0
+    result = call("decompress", "a.vlz", "-o", "a.jpg", "--force")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert Path("a.jpg").read_text() == "precious"
+    assert made(folder) == {"a.png", "a.jpg", "a.vlz"}
 
 
 def test_a_device_file_is_written_through(folder):

@@ -10,10 +10,22 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms
 
-from vlaezip import pixels
+from vlaezip import pixels, tiles
 from vlaezip.container import MODES
 from vlaezip.errors import CorruptFile, ImageError
-from vlaezip.pixels import join, load, pack_alpha, prepare, save, split, store, unpack_alpha, unstore
+from vlaezip.pixels import (
+    assemble,
+    join,
+    load,
+    pack_alpha,
+    prepare,
+    save,
+    save_into,
+    split,
+    store,
+    unpack_alpha,
+    unstore,
+)  # fmt: skip
 
 CHANNELS = {"1": 1, "L": 1, "LA": 2, "P": 1, "RGB": 3, "RGBA": 4}
 EXIF = Image.Exif()
@@ -55,12 +67,35 @@ def as_file(image, kind, **options):
     return Image.open(BytesIO(out.getvalue()))
 
 
-@given(images(("L", "LA", "RGB", "RGBA")), st.dictionaries(st.sampled_from(sorted(METADATA)), st.binary(min_size=1)))
+@given(images(), st.dictionaries(st.sampled_from(sorted(METADATA)), st.binary(min_size=1)))
 def test_join_inverts_split(image, info):
     image.info |= info
     back = join(split(image))
     assert same(back, image)
+    assert back.getpalette(None) == image.getpalette(None)
     assert back.info == image.info
+
+
+@settings(deadline=None, max_examples=60)
+@given(images(("1", "P")))
+def test_what_is_joined_is_stored_as_the_same_bytes(image):
+    assert store(join(split(image))) == store(image)
+
+
+def test_palettes_with_alpha_come_back():
+    image = photo("RGBA").quantize(7)
+    assert image.palette.mode == "RGBA"
+    back = join(split(image))
+    assert (back.palette.mode, back.getpalette("RGBA")) == ("RGBA", image.getpalette("RGBA"))
+    assert store(back) == store(image)
+
+
+def test_what_is_split_can_be_stripped():
+    image = photo()
+    image.info |= METADATA
+    picture = split(image)
+    assert split(picture) is picture
+    assert (split(picture, strip=True).icc, picture.icc) == (None, ICC)
 
 
 @settings(deadline=None, max_examples=60)
@@ -258,6 +293,23 @@ def test_strip_leaves_metadata_out():
 def test_tiff_tags_of_layout_are_dropped():
     picture = split(as_file(photo(), "TIFF", software="vlaezip"))
     assert dict(join(picture).getexif()) == {305: "vlaezip"}
+
+
+def test_a_full_disk_is_no_image_error():
+    class Full(BytesIO):
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        save_into(Full(), photo(), ".png")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_tiles_are_assembled_in_any_order(mode):
+    image = photo(mode)
+    samples = split(image).pixels
+    parts = [(tile, samples[tile.slices]) for tile in tiles.split(16, 24, 5)]
+    assert same(assemble(24, 16, mode == "L", iter(parts[::-1])), image)
 
 
 @pytest.mark.parametrize(("mode", "suffix"), [("RGBA", ".jpg"), ("RGB", ".nonsense"), ("RGB", "")])

@@ -10,7 +10,7 @@ from PIL import Image
 
 from vlaezip import archive, coupled, lossy, pixels, tuned, weights
 from vlaezip.config import EFFORTS
-from vlaezip.container import ARCHIVE_TILE, MODELLED_MODES, Container, Header, Kind, read, write
+from vlaezip.container import ARCHIVE_TILE, MODELLED_MODES, Bytes, Container, Header, Kind, read, write
 from vlaezip.errors import CorruptFile, ImageError, ModelError, WrongKind
 from vlaezip.limits import least_bits
 from vlaezip.lossless import PROLOGUE, decode_many, encode_many, fit
@@ -18,7 +18,8 @@ from vlaezip.lossless import decode as decode_lossless
 from vlaezip.lossless import encode as encode_lossless
 from vlaezip.lossless import preview as preview_lossless
 from vlaezip.names import numbered
-from vlaezip.pixels import Picture, Plane
+from vlaezip.pixels import Part, Picture, Plane
+from vlaezip.tiles import Tile
 from vlaezip.vlae import Vlae
 
 K = TypeVar("K", bound=Hashable)
@@ -39,7 +40,7 @@ MANY_STRIPS, SURELY_PHOTOGRAPH, SURELY_LARGER = 3, 0.42, 0.6
 
 
 def compress(
-    image: Image.Image,
+    image: Image.Image | Picture,
     *,
     lossless: bool = False,
     quality: int | None = None,
@@ -56,80 +57,89 @@ def compress(
     decoder dreams the texture with this seed and temperature (a scale on the widths of p(x|z)). Alpha is always kept
     exactly; ICC, EXIF and XMP too unless strip. effort, 0..9: time spent on fitting the model to the picture, for a
     file that is never larger and decodes everywhere. Raises ImageError for pictures that are not taken.
+    A Picture, as pixels.split makes it, gives the same file as its image, which need not be kept beside it.
     """
     check_effort(effort)
-    image = pixels.prepare(image)
-    if image.mode not in MODELLED_MODES:
-        return write(Container(stored_header(image), pixels.store(image), None, *pixels.metadata(image, strip)))
     picture = pixels.split(image, strip)
+    if picture.mode not in MODELLED_MODES:
+        return stored(picture, pixels.store(pixels.join(picture)))
     net = network(model, "lossless" if lossless else "lossy", choose(device))
-    colour = np.broadcast_to(picture.pixels, (image.height, image.width, 3))
     if lossless:
-        header = lossless_header(image, model)
-        data = encode_lossless(net, header, colour)
+        header = lossless_header(picture, model)
+        data = encode_lossless(net, header, colours_of(picture))
     else:
-        header = lossy_header(image, model, check_quality(quality, net), check_temperature(temperature), seed)
-        data = lossy.encode(net, header, colour, effort)
-    return finished(net, header, image, picture, data, effort)
+        header = lossy_header(picture, model, check_quality(quality, net), check_temperature(temperature), seed)
+        data = lossy.encode(net, header, colours_of(picture), effort)
+    return finished(net, header, picture, data, effort)
 
 
 def compress_batch(
-    images: Sequence[Image.Image], *, lossless: bool = False, device: str = "auto", **options: Any
+    images: Sequence[Image.Image | Picture], *, lossless: bool = False, device: str = "auto", **options: Any
 ) -> list[bytes]:
     """compress of every picture, with its options: the same files. On a GPU, lossless pictures of one size at once."""
     device = choose_for(device, len(images) if lossless else 1)
     if device == "cpu" or not lossless or options.get("effort"):
         return [compress(image, lossless=lossless, device=device, **options) for image in images]
-    return coded_together([pixels.prepare(image) for image in images], device, **options)
+    return coded_together(images, device, **options)
 
 
 def coded_together(
-    images: list[Image.Image], device: str, model: str = weights.DEFAULT, strip: bool = False, **options: Any
+    images: Sequence[Image.Image | Picture],
+    device: str,
+    model: str = weights.DEFAULT,
+    strip: bool = False,
+    **options: Any,
 ) -> list[bytes]:
     """compress_batch, on a device. Pictures that no model takes go their own way."""
     net, files = network(model, "lossless", device), [b""] * len(images)
-    for (mode, _), numbers in alike([(image.mode, image.size) for image in images]).items():
+    pictures = [pixels.split(image, strip) for image in images]
+    for (mode, _), numbers in alike([(picture.mode, picture.size) for picture in pictures]).items():
         if mode not in MODELLED_MODES:
             for n in numbers:
-                files[n] = compress(images[n], lossless=True, model=model, strip=strip, **options)
+                files[n] = compress(pictures[n], lossless=True, model=model, **options)
             continue
-        header = lossless_header(images[numbers[0]], model)
+        header = lossless_header(pictures[numbers[0]], model)
         for some in batches(numbers, header, net):
-            pictures = [pixels.split(images[n], strip) for n in some]
-            shape = (len(some), header.height, header.width, 3)
-            colours = np.broadcast_to(np.stack([p.pixels for p in pictures]), shape)
-            for n, picture, data in zip(some, pictures, encode_many(net, header, colours), strict=True):
-                files[n] = finished(net, header, images[n], picture, data, 0)
+            colours = np.stack([colours_of(pictures[n]) for n in some])
+            for n, data in zip(some, encode_many(net, header, colours), strict=True):
+                files[n] = finished(net, header, pictures[n], data, 0)
     return files
 
 
-def finished(net: Vlae, header: Header, image: Image.Image, picture: Picture, data: bytes, effort: int) -> bytes:
+def colours_of(picture: Picture) -> Plane:
+    """What the model sees of a picture: [H, W, 3]."""
+    return np.broadcast_to(picture.pixels, (*picture.pixels.shape[:2], 3))
+
+
+def finished(net: Vlae, header: Header, picture: Picture, data: bytes, effort: int) -> bytes:
     """The file of a picture that a model coded, or that is stored because it takes less then, or is flat."""
     alpha = None if picture.alpha is None else pixels.pack_alpha(picture.alpha)
-    meta = picture.icc, picture.exif, picture.xmp
     size = len(data) + len(alpha or b"")
     flat = 8 * len(data) < least_bits(header, net.config.stride, net.config.latent)
-    if (flat or may_be_smaller(image, size)) and (len(kept := pixels.store(image)) < size or flat):
-        return write(Container(stored_header(image), kept, None, *meta))
+    if flat or may_be_smaller(picture, size):
+        kept = pixels.store(pixels.join(picture))
+        if len(kept) < size or flat:
+            return stored(picture, kept)
     tuning = None
     if effort and header.kind is Kind.LOSSLESS:
-        colour = np.broadcast_to(picture.pixels, (image.height, image.width, 3))
-        data, tuning = fit(net, header, colour, data, effort)
-    return write(Container(header, data, alpha, *meta, tuning))
+        data, tuning = fit(net, header, colours_of(picture), data, effort)
+    return write(Container(header, data, alpha, picture.icc, picture.exif, picture.xmp, tuning))
 
 
-def stored_header(image: Image.Image) -> Header:
-    return Header(Kind.STORED, image.mode, image.width, image.height)
+def stored(picture: Picture, kept: bytes) -> bytes:
+    """The file of a picture that no model takes, or that is smaller so: as pixels.store keeps it."""
+    header = Header(Kind.STORED, picture.mode, *picture.size)
+    return write(Container(header, kept, None, picture.icc, picture.exif, picture.xmp))
 
 
-def lossless_header(image: Image.Image, model: str) -> Header:
-    (width, height), key = image.size, bytes.fromhex(weights.find(model).id)
-    return Header(Kind.LOSSLESS, image.mode, width, height, key, TILE, lanes(width * height))
+def lossless_header(picture: Picture, model: str) -> Header:
+    (width, height), key = picture.size, bytes.fromhex(weights.find(model).id)
+    return Header(Kind.LOSSLESS, picture.mode, width, height, key, TILE, lanes(width * height))
 
 
-def lossy_header(image: Image.Image, model: str, level: int, warmth: int, seed: int) -> Header:
-    (width, height), key = image.size, bytes.fromhex(weights.find(model).id)
-    return Header(Kind.LOSSY, image.mode, width, height, key, TILE, 1, level, warmth, seed)
+def lossy_header(picture: Picture, model: str, level: int, warmth: int, seed: int) -> Header:
+    (width, height), key = picture.size, bytes.fromhex(weights.find(model).id)
+    return Header(Kind.LOSSY, picture.mode, width, height, key, TILE, 1, level, warmth, seed)
 
 
 def network(model: str, which: str, device: str) -> Vlae:
@@ -155,12 +165,12 @@ def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> I
         check_size(net, header, file.data)
         if file.tuning is not None:
             net = tuned.read_into(net, file.tuning, header.grey)
-        colour = (preview_lossless if preview else decode_lossless)(net, header, file.data)
+        parts = (preview_lossless if preview else decode_lossless)(net, header, file.data)
     else:
         net = weights.load(info.path, "lossy", choose(device))
         check_size(net, header, file.data)
-        colour = lossy.decode(net, header, file.data, preview)
-    return joined(file, colour)
+        parts = lossy.decode(net, header, file.data, preview)
+    return joined(file, parts)
 
 
 def decompress_batch(files: Sequence[bytes], *, device: str = "auto") -> list[Image.Image]:
@@ -187,16 +197,17 @@ def decoded_together(files: Sequence[bytes], device: str) -> list[Image.Image]:
             net = tuned.read_into(net, tuning, header.grey)
         for some in batches(numbers, header, net):
             for n, colour in zip(some, decode_many(net, header, [opened[n].data for n in some]), strict=True):
-                images[n] = joined(opened[n], colour)
+                images[n] = joined(opened[n], [(Tile(0, 0, header.height, header.width), colour)])
     return images
 
 
-def joined(file: Container, colour: Plane) -> Image.Image:
-    """The picture of decoded samples [H, W, 3] and what stands beside them in the file."""
+def joined(file: Container, parts: Iterable[Part]) -> Image.Image:
+    """The picture of decoded samples and what stands beside them in the file."""
     header = file.header
-    planes = colour[..., :1] if header.grey else colour
-    alpha = None if file.alpha is None else pixels.unpack_alpha(file.alpha, header.height, header.width)
-    return pixels.join(Picture(header.mode, planes, alpha, file.icc, file.exif, file.xmp))
+    image = pixels.assemble(header.width, header.height, header.grey, parts)
+    if file.alpha is not None:
+        image.putalpha(Image.fromarray(pixels.unpack_alpha(file.alpha, header.height, header.width)))
+    return pixels.attach(image, file.icc, file.exif, file.xmp)
 
 
 def alike(keys: Iterable[K]) -> dict[K, list[int]]:
@@ -302,30 +313,31 @@ def check_temperature(temperature: float | None) -> int:
     return round(value * TEMPERATURE_ONE)
 
 
-def may_be_smaller(image: Image.Image, size: int) -> bool:
+def may_be_smaller(picture: Picture, size: int) -> bool:
     """Whether a stored picture might have fewer bytes than `size`; trying takes seconds."""
-    samples = len(image.getbands()) * image.width * image.height
-    if image.height > MANY_STRIPS * 4 * STRIP:
-        glance = deflated(image, STRIP // 4)
+    height = len(picture.pixels)
+    samples = picture.rows(0, 1).size * height
+    if height > MANY_STRIPS * 4 * STRIP:
+        glance = deflated(picture, STRIP // 4)
         if glance > SURELY_PHOTOGRAPH * samples and size < SURELY_LARGER * glance:
             return False
-    guess = deflated(image, STRIP)
+    guess = deflated(picture, STRIP)
     return guess < SMALL or size > SURELY_SMALLER[guess < SCREEN * samples] * guess
 
 
-def deflated(image: Image.Image, rows: int) -> float:
+def deflated(picture: Picture, rows: int) -> float:
     """A guess at what PNG needs, from a fast deflate of so many rows of every 4 * STRIP."""
-    width, height = image.size
+    height = len(picture.pixels)
     plain = across = seen = 0
     for top in range(0, height, 4 * STRIP):
-        strip = np.asarray(image.crop((0, top, width, min(top + rows, height))))
+        strip = picture.rows(top, top + rows)
         plain += len(zlib.compress(strip.tobytes(), 1))
         across += len(zlib.compress(np.diff(strip, axis=1, prepend=0).tobytes(), 1))
         seen += len(strip)
     return min(plain, across) * height / seen
 
 
-def check_size(net: Vlae, header: Header, data: bytes) -> None:
+def check_size(net: Vlae, header: Header, data: Bytes) -> None:
     """Refuse pictures that these bytes or the model cannot hold, before anything is allocated. Raises CorruptFile."""
     single = header.kind is not Kind.ARCHIVE
     if net.config.channels != 3 if single else header.mode not in archive.modes(net.config):

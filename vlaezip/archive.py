@@ -13,7 +13,7 @@ from PIL import Image
 
 from vlaezip import codec, pixels, tiles
 from vlaezip.config import VlaeConfig
-from vlaezip.container import ARCHIVED_MODES, Header, check_count
+from vlaezip.container import ARCHIVED_MODES, Bytes, Header, check_count
 from vlaezip.errors import CorruptFile, ImageError
 from vlaezip.lossless import chain, check_sum, checksum, open_data
 from vlaezip.names import checked
@@ -32,7 +32,7 @@ def encode(net: Vlae, header: Header, pictures: Plane, draws: int = 1) -> bytes:
     return chain(net, header, each, len(places) > 1, checksum(pictures[place] for place in places), draws)
 
 
-def decode(net: Vlae, header: Header, data: bytes) -> Plane:
+def decode(net: Vlae, header: Header, data: Bytes) -> Plane:
     """Inverse of encode. Raises CorruptFile."""
     crc, refund, draws, message = open_data(header, data)
     places = runs(header, draws)
@@ -106,8 +106,6 @@ def adapt(config: VlaeConfig, mode: str, samples: Plane) -> Plane:
 
 def restore(config: VlaeConfig, mode: str, pictures: Plane) -> list[Image.Image]:
     """Inverse of adapt, as pictures of PIL."""
-    if mode == "1":
-        samples: Any = pictures.astype(bool)
-    else:
-        samples = pictures[..., : 3 if mode == "RGB" else 1] * np.uint8(config.gain)
+    gain = 1 if mode == "1" else config.gain
+    samples = pictures[..., : 3 if mode == "RGB" else 1] * np.uint8(gain)
     return [pixels.join(Picture(mode, x, None)) for x in samples]

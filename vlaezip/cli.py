@@ -21,10 +21,12 @@ from vlaezip.jobs import (
     grouped,
     plan,
     read,
+    reading,
     reason,
     run,
     together,
     write,
+    writing,
 )
 
 PICTURES = frozenset(
@@ -92,7 +94,14 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
 )
 @shared
 def compress(
-    files: tuple[str, ...], out: str | None, recursive: bool, force: bool, archive: bool, draws: int, **options: Any
+    files: tuple[str, ...],
+    out: str | None,
+    recursive: bool,
+    force: bool,
+    archive: bool,
+    draws: int,
+    strip: bool,
+    **options: Any,
 ) -> None:
     """Compress pictures to .vlz files; - is stdin."""
     if options["lossless"] and options["quality"] is not None:
@@ -105,14 +114,14 @@ def compress(
     jobs = plan(files, out, ".vlz", PICTURES, recursive)
 
     def one(job: Job) -> bytes:
-        from vlaezip import api, pixels
+        from vlaezip import api
 
-        return api.compress(pixels.load(read(job.source)), **options)
+        return api.compress(samples(job.source, strip), **options)
 
     def many(some: list[Job]) -> list[bytes]:
-        from vlaezip import api, pixels
+        from vlaezip import api
 
-        return api.compress_batch([pixels.load(read(job.source)) for job in some], **options)
+        return api.compress_batch([samples(job.source, strip) for job in some], **options)
 
     coded = together(jobs, one, many) if batched(jobs, options["device"]) and options["lossless"] else one
 
@@ -124,6 +133,14 @@ def compress(
         return f"{job.source} -> {job.target}  {size(data, header.width * header.height)}"
 
     run(jobs, work)
+
+
+def samples(path: Path, strip: bool) -> Any:
+    """The Picture of a file. What Pillow made of it is free again by then."""
+    from vlaezip import pixels
+
+    with reading(path) as file:
+        return pixels.split(pixels.load(file), strip)
 
 
 @commands.command()
@@ -163,7 +180,8 @@ def decompress(files: tuple[str, ...], out: str | None, recursive: bool, force: 
             return f"{job.source} -> {folder}  {unpack(data, folder, force, options['device'])} pictures"
         check_target(job, force)
         image = decoded(job) if decoded else api.decompress(data, **options)
-        write(job.target, pixels.save(image, ".png" if job.target == STREAM else job.target.suffix))
+        with writing(job.target) as file:
+            pixels.save_into(file, image, ".png" if job.target == STREAM else job.target.suffix)
         return f"{job.source} -> {job.target}  {image.mode} {image.width} x {image.height}"
 
     run(jobs, work)

@@ -8,9 +8,14 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import chain
+from typing import TypeVar
 
 from vlaezip import names
 from vlaezip.errors import CorruptFile, FileError, UnsupportedVersion
+
+Bytes = bytes | memoryview
+B = TypeVar("B", bytes, memoryview)
 
 MAGIC, VERSION = b"VLZ", 1
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
@@ -116,13 +121,14 @@ class Header:
 @dataclass(frozen=True, slots=True)
 class Container:
     """A whole file. DATA, ALPHA and TUNING are opaque here; metadata and names are plain, and deflated inside the file.
+    Of a file that was read, DATA is a view and no copy.
 
     The law: alpha is there exactly if the mode has alpha and the picture is not STORED, and a tuning only if it is
     LOSSLESS. Names are only in an ARCHIVE, one a picture, distinct and safe; it has no metadata. CorruptFile otherwise.
     """
 
     header: Header
-    data: bytes
+    data: Bytes
     alpha: bytes | None = None
     icc: bytes | None = None
     exif: bytes | None = None
@@ -164,7 +170,7 @@ class Info:
 def write(container: Container) -> bytes:
     """The file. The law: read(write(c)) == c. Raises FileError on metadata over 16 MiB."""
     head = write_header(container.header)
-    payloads = {
+    payloads: dict[ChunkType, Bytes | None] = {
         ChunkType.DATA: container.data,
         ChunkType.ALPHA: container.alpha,
         ChunkType.ICC: _deflate(container.icc),
@@ -175,24 +181,27 @@ def write(container: Container) -> bytes:
     }
     there = {kind: payload for kind, payload in payloads.items() if payload is not None}
     last = max(there)
-    return head + b"".join(_write_chunk(kind, payload, kind == last, head) for kind, payload in there.items())
+    chunks = (_write_chunk(kind, payload, kind == last, head) for kind, payload in there.items())
+    return b"".join([head, *chain.from_iterable(chunks)])
 
 
 def read(data: bytes) -> Container:
     """Inverse of write. Raises FileError, never anything else."""
     header, offset = read_header(data)
-    chunks = dict(_read_chunks(data, offset))
+    views = dict(_read_chunks(memoryview(data), offset))
+    content = views.pop(ChunkType.DATA)
+    chunks = {kind: bytes(view) for kind, view in views.items()}
     icc, exif, xmp = (_inflate(chunks.get(kind)) for kind in (ChunkType.ICC, ChunkType.EXIF, ChunkType.XMP))
     alpha, tuning = chunks.get(ChunkType.ALPHA), chunks.get(ChunkType.TUNING)
     titles = _inflate(chunks.get(ChunkType.NAMES))
     told = None if titles is None else names.read(titles, header.count)
-    return Container(header, chunks[ChunkType.DATA], alpha, icc, exif, xmp, tuning, told)
+    return Container(header, content, alpha, icc, exif, xmp, tuning, told)
 
 
 def info(data: bytes) -> Info:
     """Describe a file without decoding it; every checksum is verified. Raises FileError."""
     header, offset = read_header(data)
-    sizes = {kind.name: len(payload) for kind, payload in _read_chunks(data, offset)}
+    sizes = {kind.name: len(payload) for kind, payload in _read_chunks(memoryview(data), offset)}
     return Info(header, sizes, len(data))
 
 
@@ -235,7 +244,7 @@ def write_varint(value: int) -> bytes:
     return bytes([group | 0x80 for group in groups[:-1]] + groups[-1:])
 
 
-def read_varint(data: bytes, offset: int, name: str) -> tuple[int, int]:
+def read_varint(data: B, offset: int, name: str) -> tuple[int, int]:
     """Inverse of write_varint: the value and where it ends. Raises CorruptFile unless it is canonical."""
     value = 0
     for i in range(5):
@@ -285,12 +294,13 @@ def _read_model(data: bytes, offset: int) -> tuple[bytes, int, int]:
     return model, 1 << (geometry & 15) + MIN_TILE_LOG2, 1 << (geometry >> 4)
 
 
-def _write_chunk(kind: ChunkType, payload: bytes, last: bool, head: bytes) -> bytes:
+def _write_chunk(kind: ChunkType, payload: Bytes, last: bool, head: bytes) -> tuple[Bytes, ...]:
+    """Pieces of a chunk."""
     start = bytes([kind | LAST * last]) + write_varint(len(payload))
-    return start + payload + CRC.pack(_checksum(head, start, payload))
+    return start, payload, CRC.pack(_checksum(head, start, payload))
 
 
-def _read_chunks(data: bytes, offset: int) -> Iterator[tuple[ChunkType, bytes]]:
+def _read_chunks(data: memoryview, offset: int) -> Iterator[tuple[ChunkType, memoryview]]:
     """Chunks from offset to the end of the file, each checked before it is yielded. Raises CorruptFile."""
     head, before, last = data[:offset], 0, False
     while not last:
@@ -318,7 +328,7 @@ def _next_type(number: int, before: int) -> ChunkType:
     return ChunkType(number)
 
 
-def _checksum(head: bytes, start: bytes, payload: bytes) -> int:
+def _checksum(head: Bytes, start: Bytes, payload: Bytes) -> int:
     """CRC-32 of header, type, length and payload: a changed header is found out by every chunk."""
     return zlib.crc32(payload, zlib.crc32(start, zlib.crc32(head)))
 
@@ -347,7 +357,7 @@ def _inflate(packed: bytes | None) -> bytes | None:
     return plain
 
 
-def _take(data: bytes, offset: int, size: int, name: str) -> bytes:
+def _take(data: B, offset: int, size: int, name: str) -> B:
     """data[offset : offset + size], all of it there."""
     if len(data) - offset < size:
         raise CorruptFile(f"{name} needs {size} bytes, the file has {max(len(data) - offset, 0)} left")

@@ -3,10 +3,11 @@
 import errno
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import IO, NoReturn, TypeVar
 from uuid import uuid4
 
 import click
@@ -137,21 +138,37 @@ def check_target(job: Job, force: bool) -> None:
 
 def read(path: Path) -> bytes:
     """Inverse of write."""
-    return sys.stdin.buffer.read() if path == STREAM else path.read_bytes()
+    with reading(path) as file:
+        return file.read()
+
+
+def reading(path: Path) -> IO[bytes]:
+    """A file to be read. Inverse of writing."""
+    return BytesIO(sys.stdin.buffer.read()) if path == STREAM else path.open("rb")
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: beside its place first, and then renamed."""
-    if path == STREAM:
-        sys.stdout.buffer.write(data)
-        return
-    if path.exists() and not path.is_file():  # a device or a pipe stays what it is
-        path.write_bytes(data)
+    """Write a file whole or not at all."""
+    with writing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to be written whole or not at all: beside its place first, and then renamed."""
+    if path == STREAM or (path.exists() and not path.is_file()):  # a device or a pipe stays what it is
+        whole = BytesIO()
+        yield whole
+        if path == STREAM:
+            sys.stdout.buffer.write(whole.getbuffer())
+        else:
+            path.write_bytes(whole.getbuffer())
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{uuid4().hex}.part")
     try:
-        beside.write_bytes(data)
+        with beside.open("wb") as file:
+            yield file
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -2,8 +2,9 @@
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,11 +12,12 @@ import numpy as np
 from vlaezip import codec, coupled, tuned
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
-from vlaezip.container import Header, Kind
+from vlaezip.container import Bytes, Header, Kind
 from vlaezip.errors import CorruptFile
 from vlaezip.limits import least_bits
+from vlaezip.pixels import Part, Plane
 from vlaezip.tiles import Tile, split
-from vlaezip.vlae import Vlae
+from vlaezip.vlae import Shape, Vlae
 
 PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, kind of the chain: codec.Refund of the blocks, plus draws - 1
 CHUNK_MAX = 10  # bytes of a chunk beside its payload: type, length, checksum
@@ -86,7 +88,7 @@ class Opened(NamedTuple):
     message: ans.Message
 
 
-def open_data(header: Header, data: bytes) -> Opened:
+def open_data(header: Header, data: Bytes) -> Opened:
     """Lossless data, looked through. Raises CorruptFile."""
     if len(data) < PROLOGUE.size:
         raise CorruptFile(f"lossless data has {len(data)} bytes, its prologue alone {PROLOGUE.size}")
@@ -94,7 +96,7 @@ def open_data(header: Header, data: bytes) -> Opened:
     draws = max(1, kind + 1 - Refund.WHITE)
     if draws > (coupled.MOST if header.kind is Kind.ARCHIVE else 1):
         raise CorruptFile(f"the chain is of kind {kind}, which is not known")
-    return Opened(crc, Refund(kind - draws + 1), draws, ans.read(data[PROLOGUE.size :], header.lanes))
+    return Opened(crc, Refund(kind - draws + 1), draws, ans.read(memoryview(data)[PROLOGUE.size :], header.lanes))
 
 
 def checksum(colour: Any) -> int:
@@ -111,19 +113,43 @@ def check_sum(colour: Any, expected: int) -> None:
         raise CorruptFile(f"the pixels have CRC {found:08x}, the file says {expected:08x}")
 
 
-def decode(net: Vlae, header: Header, data: bytes) -> Any:
-    """Inverse of encode: uint8 [H, W, 3]. Raises CorruptFile."""
-    crc, refund, _, message = open_data(header, data)
+def decode(net: Vlae, header: Header, data: Bytes) -> Iterator[Part]:
+    """Inverse of encode: the samples of its tiles, once all are known to be right; each is let go when the next is
+    asked for. Raises CorruptFile.
+    """
     tiles = split(header.height, header.width, header.tile)
-    colour = np.empty((header.height, header.width, 3), np.uint8)
-    shapes = [tile_shape(t) for t in tiles]
-    for tile, x in zip(reversed(tiles), codec.pop_blocks(net, message, shapes, header.grey, refund), strict=True):
-        colour[tile.slices] = x[0]
-    check_sum(colour, crc)
-    return colour
+    crc, blocks = opened_blocks(net, header, data, [tile_shape(t) for t in tiles])
+    parts = [(t, narrow(x[0], header)) for t, x in zip(reversed(tiles), blocks, strict=True)]
+    check_sum(rows(reversed(parts)), crc)
+    while parts:
+        yield parts.pop()
 
 
-def decode_many(net: Vlae, header: Header, files: Sequence[bytes]) -> Any:
+def opened_blocks(net: Vlae, header: Header, data: Bytes, shapes: list[Shape]) -> tuple[int, Iterator[Any]]:
+    """Checksum and blocks, the last first. The blocks alone hold the message, which gets shorter with each."""
+    crc, refund, _, message = open_data(header, data)
+    return crc, codec.pop_blocks(net, message, shapes, header.grey, refund)
+
+
+def narrow(x: Any, header: Header) -> Plane:
+    """Samples to be kept, uint8 [h, w, 1 or 3], of those of the nets, [h, w, 3]."""
+    kept: Plane = x[..., : 1 if header.grey else 3].astype(np.uint8)
+    return kept
+
+
+def wide(x: Plane) -> Any:
+    """Inverse of narrow: a block of the nets, int32 [1, h, w, 3]."""
+    return np.broadcast_to(x, (1, *x.shape[:2], 3)).astype(np.int32)
+
+
+def rows(parts: Iterable[Part]) -> Iterator[Plane]:
+    """Rows of a picture, uint8 [W, 3], from its tiles, row by row."""
+    for _, band in groupby(parts, lambda part: part[0].top):
+        x = np.concatenate([x for _, x in band], axis=1)
+        yield from np.broadcast_to(x, (*x.shape[:2], 3))
+
+
+def decode_many(net: Vlae, header: Header, files: Sequence[Bytes]) -> Any:
     """decode of the data of many files that share header and prologue's refund, at once: uint8 [B, H, W, 3]."""
     from vlaezip.device import batch
 
@@ -139,20 +165,18 @@ def decode_many(net: Vlae, header: Header, files: Sequence[bytes]) -> Any:
     return colours
 
 
-def preview(net: Vlae, header: Header, data: bytes) -> Any:
+def preview(net: Vlae, header: Header, data: Bytes) -> Iterator[Part]:
     """The preview of a lossless file. Of a single tile z is enough, and comes first; of several all is decoded."""
     tiles = split(header.height, header.width, header.tile)
-    result = np.empty((header.height, header.width, 3), np.uint8)
     if len(tiles) == 1:
         message = open_data(header, data).message
-        latents = [codec.prior_codec(net, tile_shape(tiles[0]), codec.FIRST_LEVEL).pop(message)[1]]
+        z = codec.prior_codec(net, tile_shape(tiles[0]), codec.FIRST_LEVEL).pop(message)[1]
+        latents: Iterable[tuple[Tile, Any]] = [(tiles[0], z)]
     else:
-        colour = decode(net, header, data)
-        latents = [codec.first_latent(net, colour[t.slices][None].astype(np.int32)) for t in tiles]
-    for tile, z in zip(tiles, latents, strict=True):
-        result[tile.slices] = net.preview(z)[0][0, : tile.height, : tile.width]
-    return result
+        latents = ((tile, codec.first_latent(net, wide(x))) for tile, x in decode(net, header, data))
+    for tile, z in latents:
+        yield tile, narrow(net.preview(z)[0][0, : tile.height, : tile.width], header)
 
 
-def tile_shape(tile: Tile) -> tuple[int, int, int]:
+def tile_shape(tile: Tile) -> Shape:
     return 1, tile.height, tile.width

@@ -1,13 +1,15 @@
 """DATA of a lossy file: z of the whole picture, rounded, under its prior. The pixels are dreamed."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from vlaezip import codec
 from vlaezip.coding import ans
-from vlaezip.container import Header
+from vlaezip.container import Bytes, Header
 from vlaezip.errors import CorruptFile
+from vlaezip.pixels import Part
 from vlaezip.tiles import Tile
 from vlaezip.vlae import Vlae
 
@@ -25,22 +27,26 @@ def encode(net: Vlae, header: Header, colour: Any, effort: int) -> bytes:
     return ans.write(codec.prior_codec(net, shape, header.quality).push(ans.empty(header.lanes), z))
 
 
-def decode(net: Vlae, header: Header, data: bytes, preview: bool) -> Any:
-    """The preview or the dream of a lossy file: uint8 [H, W, 3]. Raises CorruptFile."""
+def decode(net: Vlae, header: Header, data: Bytes, preview: bool) -> Iterator[Part]:
+    """The preview or the dream of a lossy file, tile by tile. Raises CorruptFile."""
     if header.quality >= len(net.rounding):
         raise CorruptFile(f"quality level {header.quality}, the model has {len(net.rounding)}")
     shape = (1, header.height, header.width)
     message, z = codec.prior_codec(net, shape, header.quality).pop(ans.read(data, header.lanes))
     codec.finish(message)
-    colour = np.empty((header.height, header.width, 3), np.uint8)
-    stride = net.config.stride
     for number, (tile, mean, features) in enumerate(codec.previews(net, z, header.tile, header.quality)):
-        place = Tile(tile.top * stride, tile.left * stride, tile.height * stride, tile.width * stride)
-        target = colour[place.slices]
-        size = (1, *target.shape[:2])
+        place = inside(tile, net.config.stride, header)
         if header.grey:
             mean = np.repeat(mean[..., 1:2], 3, 3)
         if not preview:
-            mean = codec.dream(net, mean, features, size, header.grey, header.temperature, (header.seed, number))
-        target[:] = mean[0, : size[1], : size[2]]
-    return colour
+            size, key = (1, place.height, place.width), (header.seed, number)
+            mean = codec.dream(net, mean, features, size, header.grey, header.temperature, key)
+        yield place, mean[0, : place.height, : place.width, : 1 if header.grey else 3].astype(np.uint8)
+
+
+def inside(tile: Tile, stride: int, header: Header) -> Tile:
+    """What a tile of z covers of the picture, in pixels."""
+    top, left = tile.top * stride, tile.left * stride
+    return Tile(
+        top, left, min(tile.height * stride, header.height - top), min(tile.width * stride, header.width - left)
+    )

@@ -6,19 +6,22 @@ Taken: 8 bits a sample, one frame, modes 1, L, LA, P, RGB and RGBA. Metadata is 
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-from vlaezip.container import ALPHA_MODES, MAX_PIXELS, MAX_SIDE, MODES
+from vlaezip.container import ALPHA_MODES, MAX_PIXELS, MAX_SIDE, MODES, Bytes
 from vlaezip.errors import CorruptFile, ImageError
+from vlaezip.tiles import Tile
 
 Plane = NDArray[np.uint8]
+Part = tuple[Tile, Plane]  # of a picture: the samples of a tile, [h, w, 1 or 3]
 
 # What Pillow and its plugins raise on bytes that they cannot make sense of, or cannot write.
 PIL_ERRORS = (
@@ -43,7 +46,8 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95}, "WEBP": {"lo
 class Picture:
     """pixels: [H, W, 3] for RGB and RGBA, else [H, W, 1]; alpha: [H, W] for LA and RGBA, else None.
 
-    The pixels of P and 1 are indices: such a picture is never modelled, and cannot be joined without its palette.
+    The pixels of P and 1 are indices: such a picture is never modelled. palette, of P: mode and colours, as Pillow has
+    them. transparency, of P and 1: what Pillow keeps under that name.
     """
 
     mode: str
@@ -52,12 +56,25 @@ class Picture:
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    palette: tuple[str, bytes] | None = None
+    transparency: Any = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        height, width, _ = self.pixels.shape
+        return width, height
+
+    def rows(self, start: int, end: int) -> Plane:
+        """Samples [end - start, W, C], alpha last."""
+        part = self.pixels[start:end]
+        return part if self.alpha is None else np.dstack([part, self.alpha[start:end]])
 
 
-def load(data: bytes) -> Image.Image:
-    """Open a picture file of any kind that Pillow reads. Raises ImageError."""
+def load(file: bytes | IO[bytes]) -> Image.Image:
+    """Open a picture file of any kind that Pillow reads; it may read on when the picture is used. Raises ImageError."""
     try:
-        return _open(data)
+        return _open(BytesIO(file) if isinstance(file, bytes) else file)
     except UnidentifiedImageError:
         raise ImageError("not a picture of a kind that can be read") from None
     except PIL_ERRORS as error:
@@ -66,6 +83,13 @@ def load(data: bytes) -> Image.Image:
 
 def save(image: Image.Image, suffix: str) -> bytes:
     """The picture as a file of the kind that the suffix (".png") names, metadata included. Raises ImageError."""
+    out = BytesIO()
+    save_into(out, image, suffix)
+    return out.getvalue()
+
+
+def save_into(file: IO[bytes], image: Image.Image, suffix: str) -> None:
+    """save, to where it is to stand. Raises OSError too, where that has no room."""
     kind = Image.registered_extensions().get(suffix.lower(), "")
     if kind not in Image.SAVE:
         raise ImageError(f"cannot write {suffix or 'a file without suffix'!r}, expected .png or the like")
@@ -75,12 +99,12 @@ def save(image: Image.Image, suffix: str) -> bytes:
     if kind == "PNG" and xmp:
         options["pnginfo"] = PngInfo()
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp)
-    out = BytesIO()
     try:
-        image.save(out, kind, **{key: value for key, value in options.items() if value is not None})
+        image.save(file, kind, **{key: value for key, value in options.items() if value is not None})
     except PIL_ERRORS as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the file's, not Pillow's
+            raise
         raise ImageError(f"mode {image.mode} cannot be written as {kind}: {_reason(error)}") from None
-    return out.getvalue()
 
 
 def prepare(image: Image.Image) -> Image.Image:
@@ -99,14 +123,19 @@ def prepare(image: Image.Image) -> Image.Image:
     return image
 
 
-def split(image: Image.Image, strip: bool = False) -> Picture:
-    """Samples and metadata of a picture, prepared here; strip leaves the metadata out. Raises ImageError."""
+def split(image: Image.Image | Picture, strip: bool = False) -> Picture:
+    """Samples and metadata of a picture, prepared here; strip leaves the metadata out. Raises ImageError.
+
+    A Picture is split already.
+    """
+    if isinstance(image, Picture):
+        return replace(image, icc=None, exif=None, xmp=None) if strip else image
     image = prepare(image)
     samples = samples_of(image)
-    icc, exif, xmp = metadata(image, strip)
+    meta = metadata(image, strip)
     if image.mode in ALPHA_MODES:
-        return Picture(image.mode, samples[..., :-1], samples[..., -1], icc, exif, xmp)
-    return Picture(image.mode, samples, None, icc, exif, xmp)
+        return Picture(image.mode, samples[..., :-1], samples[..., -1], *meta)
+    return Picture(image.mode, samples, None, *meta, _palette(image), _transparency(image).get("transparency"))
 
 
 def samples_of(image: Image.Image) -> Plane:
@@ -120,11 +149,29 @@ def samples_of(image: Image.Image) -> Plane:
 
 
 def join(picture: Picture) -> Image.Image:
-    """Inverse of split. The law: join(split(im)) has the mode, samples and metadata of im, but for modes P and 1."""
-    samples = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+    """Inverse of split. The law: join(split(im)) has the mode, samples, palette and metadata of im."""
+    samples = picture.rows(0, len(picture.pixels))
     samples = samples[..., 0] if samples.shape[-1] == 1 else samples
-    image = Image.fromarray(np.ascontiguousarray(samples))
+    image = Image.fromarray(np.ascontiguousarray(samples, bool if picture.mode == "1" else np.uint8))
+    if picture.palette is not None:
+        mode, colours = picture.palette
+        image.putpalette(colours, mode)
+    if picture.transparency is not None:
+        image.info["transparency"] = picture.transparency
     return attach(image, picture.icc, picture.exif, picture.xmp)
+
+
+def assemble(width: int, height: int, grey: bool, parts: Iterable[Part]) -> Image.Image:
+    """A picture of mode L or RGB, from parts that cover it. They wait for the last one, as samples take less room than
+    Pillow's picture does, and each is let go once it is drawn.
+    """
+    waiting = list(parts)
+    image = Image.new("L" if grey else "RGB", (width, height), None)
+    while waiting:
+        tile, samples = waiting.pop()
+        x = samples[..., 0] if grey else samples
+        image.paste(Image.fromarray(np.ascontiguousarray(x)), (tile.left, tile.top))
+    return image
 
 
 def metadata(image: Image.Image, strip: bool = False) -> tuple[bytes | None, bytes | None, bytes | None]:
@@ -179,7 +226,7 @@ def store(image: Image.Image) -> bytes:
 
 
 def unstore(
-    data: bytes,
+    data: Bytes,
     mode: str,
     width: int,
     height: int,
@@ -195,7 +242,7 @@ def unstore(
     if kind == "WEBP":
         _check_webp(data, width, height)  # Pillow makes room for the whole canvas when it opens one
     try:
-        image = _open(data, kind)
+        image = _open(BytesIO(data), kind)
         found, expected = (image.mode, *image.size), (mode, width, height)
         if found != expected and (kind == "PNG" or found[1:] != expected[1:] or mode not in WEBP_CARRIER):
             raise CorruptFile(f"stored {kind} is {found}, the header says {expected}")
@@ -207,11 +254,11 @@ def unstore(
     return attach(plain, icc, exif, xmp)
 
 
-def _open(data: bytes, *kinds: str) -> Image.Image:
+def _open(file: IO[bytes], *kinds: str) -> Image.Image:
     """Open without Pillow's warning of large pictures, which stands below our own limit."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(BytesIO(data), formats=kinds or None)
+        return Image.open(file, formats=kinds or None)
 
 
 def _check(image: Image.Image) -> None:
@@ -256,6 +303,13 @@ def _transparency(image: Image.Image) -> dict[str | tuple[int, int], Any]:
     return {}
 
 
+def _palette(image: Image.Image) -> tuple[str, bytes] | None:
+    """Mode and colours of the palette of a picture of mode P."""
+    if image.mode != "P":
+        return None
+    return image.im.getpalettemode(), bytes(image.getpalette(None) or ())
+
+
 def _pad_palette(image: Image.Image) -> Image.Image:
     """A copy whose palette covers all of its samples; PNG would cut those beyond it."""
     bare = image.copy()
@@ -277,12 +331,12 @@ def _same(a: Image.Image, b: Image.Image) -> bool:
     return a.mode != "P" or a.convert("RGBA").tobytes() == b.convert("RGBA").tobytes()
 
 
-def _check_webp(data: bytes, width: int, height: int) -> None:
+def _check_webp(data: Bytes, width: int, height: int) -> None:
     if len(data) < WEBP_HEADER.size:
         raise CorruptFile(f"stored picture needs {WEBP_HEADER.size} bytes, there are {len(data)}")
     riff, _, webp, vp8l, _, mark, sides = WEBP_HEADER.unpack_from(data)
     if (riff, webp, vp8l, mark) != (b"RIFF", b"WEBP", b"VP8L", 0x2F):
-        raise CorruptFile(f"stored picture is neither PNG nor lossless WebP: starts with {data[:16]!r}")
+        raise CorruptFile(f"stored picture is neither PNG nor lossless WebP: starts with {bytes(data[:16])!r}")
     found = (sides & WEBP_MAX_SIDE) + 1, (sides >> 14 & WEBP_MAX_SIDE) + 1
     if found != (width, height):
         raise CorruptFile(f"stored WEBP has {found} pixels, the header says {width, height}")

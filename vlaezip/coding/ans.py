@@ -67,7 +67,7 @@ def write(message: Message) -> bytes:
     return b"".join([message.heads.astype("<u8").tobytes(), message.words.astype("<u4", copy=False).data])
 
 
-def read(data: bytes, lanes: int) -> Message:
+def read(data: bytes | memoryview, lanes: int) -> Message:
     """Inverse of write. Raises CorruptFile."""
     if len(data) < 8 * lanes or len(data) % 4:
         raise CorruptFile(f"{lanes} lanes need {8 * lanes} bytes and whole words, the data has {len(data)}")
