@@ -105,17 +105,17 @@ def identity(found: list[Pixels], device: str) -> list[list[object]]:
         whole = [image.tobytes() for image in images]
         for precision in PRECISIONS:
             with products(precision):
-                made = api.coded_together(images, device, model=model)
+                made = gpu.coded(images, device, model=model)
                 note(f"{model}: files, {precision}", [a == b for a, b in zip(made, files, strict=True)])
-                back = api.decoded_together(files, device)
+                back = gpu.decoded(files, device)
                 note(f"{model}: pixels, {precision}", [im.tobytes() == x for im, x in zip(back, whole, strict=True)])
         for threads in sorted({1, 2, torch.get_num_threads()}):
             with threaded(threads):
-                made = api.coded_together(images, device, model=model)
+                made = gpu.coded(images, device, model=model)
                 note(f"{model}: files, {threads} threads", [a == b for a, b in zip(made, files, strict=True)])
         for size in (1, 3):
             parts_of = [files[n : n + size] for n in range(0, len(files), size)]
-            back = [im for some in parts_of for im in api.decoded_together(some, device)]
+            back = [im for some in parts_of for im in gpu.decoded(some, device)]
             note(f"{model}: pixels, batches of {size}", [im.tobytes() == x for im, x in zip(back, whole, strict=True)])
         if device != "cpu":
             note(f"{model}: pixels, torch alone", alone(files, whole, device))
@@ -143,7 +143,7 @@ def alone(files: list[bytes], whole: list[bytes], device: str) -> list[bool]:
     before = wave.parts_for
     wave.parts_for = lambda kind: plain  # type: ignore[assignment]
     try:
-        back = api.decoded_together([files[n] for n in chosen], device)
+        back = gpu.decoded([files[n] for n in chosen], device)
     finally:
         wave.parts_for = before
     return [im.tobytes() == whole[n] for im, n in zip(back, chosen, strict=True)]
@@ -155,7 +155,7 @@ def small_enough(path: Path, device: str) -> bool:
 
 
 def golden(path: Path, device: str) -> bool:
-    (image,) = api.decoded_together([path.read_bytes()], device)
+    (image,) = gpu.decoded([path.read_bytes()], device)
     return image.tobytes() == Image.open(path.with_suffix(".png")).tobytes()
 
 
@@ -187,7 +187,7 @@ def keep(found: list[Pixels]) -> None:
     """Write files of the GPU, and what they must decode to."""
     WRITTEN.mkdir(parents=True, exist_ok=True)
     for model in MODELS:
-        files = api.coded_together([Image.fromarray(x) for x in found], "cuda", model=model)
+        files = gpu.coded([Image.fromarray(x) for x in found], "cuda", model=model)
         for n, (data, x) in enumerate(zip(files, found, strict=True)):
             (WRITTEN / f"{model}-{n}.vlz").write_bytes(data)
             (WRITTEN / f"{model}-{n}.sha256").write_text(hashlib.sha256(x.tobytes()).hexdigest())
@@ -211,10 +211,10 @@ def speed(model: str, found: list[Pixels], sizes: list[int]) -> Table:
     net, header, rows = weights.load(weights.find(model).path, "lossless", "cuda"), header_of(model), []
     for size in sizes:
         x = many(found, size)
-        files, first = clock(partial(lossless.encode_many, net, header, x))
-        files, second = clock(partial(lossless.encode_many, net, header, x))
-        back, third = clock(partial(lossless.decode_many, net, header, files))
-        back, fourth = clock(partial(lossless.decode_many, net, header, files))
+        files, first = clock(partial(gpu.encode_many, net, header, x))
+        files, second = clock(partial(gpu.encode_many, net, header, x))
+        back, third = clock(partial(gpu.decode_many, net, header, files))
+        back, fourth = clock(partial(gpu.decode_many, net, header, files))
         if not (back == x).all():
             raise SystemExit(f"{model}, batch of {size}: a picture did not come back bit for bit")
         million, encode, decode = size * HEIGHT * WIDTH / 1e6, min(first, second), min(third, fourth)
@@ -232,7 +232,7 @@ def stage(model: str, found: list[Pixels], size: int) -> Any:
     device = torch.device("cuda")
     loaded, parts = weights.load(weights.find(model).path, "lossless", "cuda"), wave.parts_for("cuda")
     header, x = header_of(model), many(found, size)
-    files = lossless.encode_many(loaded, header, x)
+    files = gpu.encode_many(loaded, header, x)
     messages = [lossless.open_data(header, data).message for data in files]
     shape = (size, HEIGHT, WIDTH)
     messages, z = batch.prior_codec(loaded, shape, 0).pop(messages)

@@ -17,7 +17,7 @@ from mixtures import seeds
 from pictures import photo
 from PIL import Image
 
-from vlaezip import api, cli, codec, exact, jobs, local_ar, weights
+from vlaezip import api, batches, cli, codec, devices, exact, gpu, jobs, local_ar, weights
 from vlaezip.coding import ans
 from vlaezip.container import Kind, read
 from vlaezip.device import batch, plain, wave
@@ -194,31 +194,31 @@ def files():
 @pytest.mark.parametrize("device", DEVICES)
 def test_batches_of_files_are_those_of_single_pictures(files, device):
     assert [read(file).header.kind for file in files] == [*[Kind.LOSSLESS] * 4, Kind.STORED, Kind.LOSSLESS]
-    assert api.coded_together(SMALL, device, model="photo-fast") == files
-    found = api.decoded_together([*files, api.compress(SMALL[0])], device)
+    assert gpu.coded(SMALL, device, model="photo-fast") == files
+    found = gpu.decoded([*files, api.compress(SMALL[0])], device)
     assert [im.tobytes() for im in found[:-1]] == [im.tobytes() for im in SMALL]
     assert [im.mode for im in found[:-1]] == [im.mode for im in SMALL]
 
 
 def test_on_the_cpu_a_batch_is_a_loop(files):
-    assert api.compress_batch(SMALL, lossless=True, model="photo-fast", device="cpu") == files
-    assert [im.tobytes() for im in api.decompress_batch(files, device="cpu")] == [im.tobytes() for im in SMALL]
-    assert api.compress_batch(SMALL[:1], quality=2, device="cpu") == [api.compress(SMALL[0], quality=2)]
+    assert batches.compress_batch(SMALL, lossless=True, model="photo-fast", device="cpu") == files
+    assert [im.tobytes() for im in batches.decompress_batch(files, device="cpu")] == [im.tobytes() for im in SMALL]
+    assert batches.compress_batch(SMALL[:1], quality=2, device="cpu") == [api.compress(SMALL[0], quality=2)]
 
 
 def test_a_damaged_file_spoils_a_batch(files):
     file = read(files[0])
     cut = api.write(api.Container(file.header, file.data[:-8]))
     with pytest.raises(VlaezipError):
-        api.decoded_together([files[0], cut], "cpu")
+        gpu.decoded([files[0], cut], "cpu")
 
 
 def test_a_gpu_that_is_not_there_is_not_taken():
     if not GPU:
-        assert api.choose_for("auto", 1000) == "cpu"
+        assert devices.choose_for("auto", 1000) == "cpu"
         with pytest.raises(ModelError):
-            api.choose_for("cuda", 1000)
-    assert api.choose_for("auto", 1) == "cpu"
+            devices.choose_for("cuda", 1000)
+    assert devices.choose_for("auto", 1) == "cpu"
     assert weights.available()
 
 
@@ -229,10 +229,10 @@ def test_the_command_line_takes_many_files_at_once(spoilt, files, tmp_path, monk
 
     def many(data, device):
         calls.append(len(data))
-        return api.decoded_together(data, "cpu")
+        return gpu.decoded(data, "cpu")
 
-    monkeypatch.setattr(api, "choose_for", lambda device, count: "cuda")
-    monkeypatch.setattr(api, "decompress_batch", many)
+    monkeypatch.setattr(devices, "choose_for", lambda device, count: "cuda")
+    monkeypatch.setattr(batches, "decompress_batch", many)
     monkeypatch.setattr(jobs, "BATCH", 2)
     paths = [tmp_path / f"{n}.vlz" for n in range(3)]
     for path, data in zip(paths, files, strict=False):

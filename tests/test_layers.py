@@ -10,6 +10,8 @@ LAYERS = (
     "cli_research",
     "jobs train",
     "__init__",
+    "batches",
+    "gpu",
     "api",
     "gallery",
     "archive",
@@ -28,6 +30,7 @@ LAYERS = (
     "config",
     "coding names stretch threads",
     "vectors",
+    "devices",
     "errors stale",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}

@@ -4,7 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vlaezip.api import compress, compress_archive, compress_batch, decompress, decompress_archive, decompress_batch
+    from vlaezip.api import compress, compress_archive, decompress, decompress_archive
+    from vlaezip.batches import compress_batch, decompress_batch
     from vlaezip.container import info
 
 __version__ = "0.6.0"
@@ -22,10 +23,10 @@ __all__ = [
 _HOMES = {
     "compress": "vlaezip.api",
     "compress_archive": "vlaezip.api",
-    "compress_batch": "vlaezip.api",
+    "compress_batch": "vlaezip.batches",
     "decompress": "vlaezip.api",
     "decompress_archive": "vlaezip.api",
-    "decompress_batch": "vlaezip.api",
+    "decompress_batch": "vlaezip.batches",
     "info": "vlaezip.container",
 }
 

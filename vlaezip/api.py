@@ -2,8 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from PIL import Image
@@ -11,22 +10,19 @@ from PIL import Image
 from vlaezip import archive, coupled, lossy, pixels, tuned, weights
 from vlaezip.config import EFFORTS
 from vlaezip.container import ARCHIVE_TILE, MODELLED_MODES, Bytes, Container, Header, Kind, read, write
-from vlaezip.errors import CorruptFile, ImageError, ModelError, WrongKind
+from vlaezip.devices import choose
+from vlaezip.errors import CorruptFile, ImageError, WrongKind
 from vlaezip.limits import least_bits
-from vlaezip.lossless import PROLOGUE, decode_many, encode_many, fit
 from vlaezip.lossless import decode as decode_lossless
 from vlaezip.lossless import encode as encode_lossless
+from vlaezip.lossless import fit
 from vlaezip.lossless import preview as preview_lossless
 from vlaezip.names import numbered
 from vlaezip.pixels import Part, Picture, Plane
-from vlaezip.tiles import Tile
 from vlaezip.vlae import Vlae
-
-K = TypeVar("K", bound=Hashable)
 
 TILE = 1024
 PLACES_PER_LANE = 1 << 14
-MANY = 8  # pictures that a GPU decodes sooner than a CPU
 MAX_LANES = 1 << 12
 DEFAULT_QUALITY = 6
 DEFAULT_TEMPERATURE = 0.94
@@ -71,39 +67,6 @@ def compress(
         header = lossy_header(picture, model, check_quality(quality, net), check_temperature(temperature), seed)
         data = lossy.encode(net, header, colours_of(picture), effort)
     return finished(net, header, picture, data, effort)
-
-
-def compress_batch(
-    images: Sequence[Image.Image | Picture], *, lossless: bool = False, device: str = "auto", **options: Any
-) -> list[bytes]:
-    """compress of every picture, with its options: the same files. On a GPU, lossless pictures of one size at once."""
-    device = choose_for(device, len(images) if lossless else 1)
-    if device == "cpu" or not lossless or options.get("effort"):
-        return [compress(image, lossless=lossless, device=device, **options) for image in images]
-    return coded_together(images, device, **options)
-
-
-def coded_together(
-    images: Sequence[Image.Image | Picture],
-    device: str,
-    model: str = weights.DEFAULT,
-    strip: bool = False,
-    **options: Any,
-) -> list[bytes]:
-    """compress_batch, on a device. Pictures that no model takes go their own way."""
-    net, files = network(model, "lossless", device), [b""] * len(images)
-    pictures = [pixels.split(image, strip) for image in images]
-    for (mode, _), numbers in alike([(picture.mode, picture.size) for picture in pictures]).items():
-        if mode not in MODELLED_MODES:
-            for n in numbers:
-                files[n] = compress(pictures[n], lossless=True, model=model, **options)
-            continue
-        header = lossless_header(pictures[numbers[0]], model)
-        for some in batches(numbers, header, net):
-            colours = np.stack([colours_of(pictures[n]) for n in some])
-            for n, data in zip(some, encode_many(net, header, colours), strict=True):
-                files[n] = finished(net, header, pictures[n], data, 0)
-    return files
 
 
 def colours_of(picture: Picture) -> Plane:
@@ -173,34 +136,6 @@ def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> I
     return joined(file, parts)
 
 
-def decompress_batch(files: Sequence[bytes], *, device: str = "auto") -> list[Image.Image]:
-    """decompress of every file. On a GPU, lossless pictures of one size and model at once."""
-    device = choose_for(device, len(files))
-    if device == "cpu":
-        return [decompress(data, device=device) for data in files]
-    return decoded_together(files, device)
-
-
-def decoded_together(files: Sequence[bytes], device: str) -> list[Image.Image]:
-    """decompress_batch, on a device. What is not lossless goes its own way."""
-    opened, images = [read(data) for data in files], [Image.new("1", (0, 0))] * len(files)
-    for key, numbers in alike([(f.header, f.tuning, f.data[: PROLOGUE.size][-1:]) for f in opened]).items():
-        header, tuning, _ = key
-        if header.kind is not Kind.LOSSLESS:
-            for n in numbers:
-                images[n] = decompress(files[n], device=device)
-            continue
-        net = weights.load(weights.find(header.model).path, "lossless", device)
-        for n in numbers:
-            check_size(net, header, opened[n].data)
-        if tuning is not None:
-            net = tuned.read_into(net, tuning, header.grey)
-        for some in batches(numbers, header, net):
-            for n, colour in zip(some, decode_many(net, header, [opened[n].data for n in some]), strict=True):
-                images[n] = joined(opened[n], [(Tile(0, 0, header.height, header.width), colour)])
-    return images
-
-
 def joined(file: Container, parts: Iterable[Part]) -> Image.Image:
     """The picture of decoded samples and what stands beside them in the file."""
     header = file.header
@@ -208,22 +143,6 @@ def joined(file: Container, parts: Iterable[Part]) -> Image.Image:
     if file.alpha is not None:
         image.putalpha(Image.fromarray(pixels.unpack_alpha(file.alpha, header.height, header.width)))
     return pixels.attach(image, file.icc, file.exif, file.xmp)
-
-
-def alike(keys: Iterable[K]) -> dict[K, list[int]]:
-    """Numbers of the things that have the same key."""
-    found: dict[K, list[int]] = {}
-    for number, key in enumerate(keys):
-        found.setdefault(key, []).append(number)
-    return found
-
-
-def batches(numbers: list[int], header: Header, net: Vlae) -> Iterator[list[int]]:
-    """Runs of pictures of a size, as many as the device of the net has room for."""
-    from vlaezip.device.batch import room
-
-    most = max(1, room(net.device) // (header.width * header.height))
-    yield from (numbers[start : start + most] for start in range(0, len(numbers), most))
 
 
 def compress_archive(
@@ -263,28 +182,6 @@ def decompress_archive(data: bytes, *, device: str = "auto") -> list[tuple[str, 
     check_size(net, header, file.data)
     images = archive.restore(net.config, header.mode, archive.decode(net, header, file.data))
     return list(zip(file.names or numbered(header.count), images, strict=True))
-
-
-def choose(device: str) -> str:
-    """auto is the CPU: a step of the wavefront of one picture is too small for a GPU to pay."""
-    if device in ("auto", "cpu"):
-        return "cpu"
-    import torch
-
-    if device != "cuda" or not torch.cuda.is_available():
-        raise ModelError(
-            f"device {device} is not there; auto and cpu are" + (", and cuda" if torch.cuda.is_available() else "")
-        )
-    return device
-
-
-def choose_for(device: str, count: int) -> str:
-    """The device for so many pictures: auto takes a GPU for many, as they share its steps."""
-    if device == "auto" and count >= MANY:
-        import torch
-
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return choose(device)
 
 
 def lanes(places: int) -> int:

@@ -119,9 +119,9 @@ def compress(
         return api.compress(samples(job.source, strip), **options)
 
     def many(some: list[Job]) -> list[bytes]:
-        from vlaezip import api
+        from vlaezip import batches
 
-        return api.compress_batch([samples(job.source, strip) for job in some], **options)
+        return batches.compress_batch([samples(job.source, strip) for job in some], **options)
 
     coded = together(jobs, one, many) if batched(jobs, options["device"]) and options["lossless"] else one
 
@@ -162,9 +162,9 @@ def decompress(files: tuple[str, ...], out: str | None, recursive: bool, force: 
         return api.decompress(read(job.source), **options)
 
     def many(some: list[Job]) -> list[Any]:
-        from vlaezip import api
+        from vlaezip import batches
 
-        return api.decompress_batch([read(job.source) for job in some], device=options["device"])
+        return batches.decompress_batch([read(job.source) for job in some], device=options["device"])
 
     several = batched(jobs, options["device"]) and not options["preview"]
     decoded = together(jobs, one, many) if several else None
@@ -217,10 +217,10 @@ def batched(jobs: list[Job], device: str) -> bool:
     """Whether files may be worked on together: several regular ones, and not on the CPU."""
     if len(jobs) < 2 or device == "cpu" or any(job.source == STREAM for job in jobs):
         return False
-    from vlaezip import api
+    from vlaezip.devices import choose_for
 
     with suppress(VlaezipError):  # a device that is not there is told of file by file
-        return api.choose_for(device, len(jobs)) != "cpu"
+        return choose_for(device, len(jobs)) != "cpu"
     return False
 
 

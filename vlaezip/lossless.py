@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -31,20 +31,6 @@ def encode(net: Vlae, header: Header, colour: Any) -> bytes:
         return (colour[t.slices][None].astype(np.int32) for t in tiles)
 
     return chain(net, header, blocks, len(tiles) > 1, checksum(colour))
-
-
-def encode_many(net: Vlae, header: Header, colours: Any) -> list[bytes]:
-    """encode of every picture, at once on the device of the net. colours uint8 [B, H, W, 3]."""
-    from vlaezip.device import batch
-
-    tiles = split(header.height, header.width, header.tile)
-    refund = Refund.WHITE if len(tiles) > 1 else Refund.NONE
-    blocks = (np.array(colours[:, *t.slices]) for t in tiles)
-    try:
-        messages = batch.push_blocks(net, [ans.empty(header.lanes)] * len(colours), blocks, header.grey, refund)
-    except CorruptFile:  # see chain; which of the pictures it was does not matter
-        return [encode(net, header, colour) for colour in colours]
-    return [PROLOGUE.pack(checksum(c), refund) + ans.write(m) for c, m in zip(colours, messages, strict=True)]
 
 
 def chain(
@@ -147,22 +133,6 @@ def rows(parts: Iterable[Part]) -> Iterator[Plane]:
     for _, band in groupby(parts, lambda part: part[0].top):
         x = np.concatenate([x for _, x in band], axis=1)
         yield from np.broadcast_to(x, (*x.shape[:2], 3))
-
-
-def decode_many(net: Vlae, header: Header, files: Sequence[Bytes]) -> Any:
-    """decode of the data of many files that share header and prologue's refund, at once: uint8 [B, H, W, 3]."""
-    from vlaezip.device import batch
-
-    opened = [open_data(header, data) for data in files]
-    tiles = split(header.height, header.width, header.tile)
-    colours = np.empty((len(files), header.height, header.width, 3), np.uint8)
-    shapes = [(len(files), t.height, t.width) for t in tiles]
-    decoded = batch.pop_blocks(net, [o.message for o in opened], shapes, header.grey, opened[0].refund)
-    for tile, x in zip(reversed(tiles), decoded, strict=True):
-        colours[:, *tile.slices] = x
-    for colour, (crc, *_) in zip(colours, opened, strict=True):
-        check_sum(colour, crc)
-    return colours
 
 
 def preview(net: Vlae, header: Header, data: Bytes) -> Iterator[Part]:

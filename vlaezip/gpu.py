@@ -1,0 +1,103 @@
+"""Lossless pictures of one size at once, on a GPU: they share every step of the wavefront. The files are the same."""
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from vlaezip import api, lossless, pixels, tuned, weights
+from vlaezip.codec import Refund
+from vlaezip.coding import ans
+from vlaezip.container import MODELLED_MODES, Bytes, Header, Kind, read
+from vlaezip.device import batch
+from vlaezip.errors import CorruptFile
+from vlaezip.lossless import PROLOGUE
+from vlaezip.pixels import Picture
+from vlaezip.tiles import Tile, split
+from vlaezip.vlae import Vlae
+
+K = TypeVar("K", bound=Hashable)
+
+
+def coded(
+    images: Sequence[Image.Image | Picture],
+    device: str,
+    model: str = weights.DEFAULT,
+    strip: bool = False,
+    **options: Any,
+) -> list[bytes]:
+    """batches.compress_batch, on a device. Pictures that no model takes go their own way."""
+    net, files = api.network(model, "lossless", device), [b""] * len(images)
+    pictures = [pixels.split(image, strip) for image in images]
+    for (mode, _), numbers in alike([(picture.mode, picture.size) for picture in pictures]).items():
+        if mode not in MODELLED_MODES:
+            for n in numbers:
+                files[n] = api.compress(pictures[n], lossless=True, model=model, **options)
+            continue
+        header = api.lossless_header(pictures[numbers[0]], model)
+        for some in batches(numbers, header, net):
+            colours = np.stack([api.colours_of(pictures[n]) for n in some])
+            for n, data in zip(some, encode_many(net, header, colours), strict=True):
+                files[n] = api.finished(net, header, pictures[n], data, 0)
+    return files
+
+
+def encode_many(net: Vlae, header: Header, colours: Any) -> list[bytes]:
+    """lossless.encode of every picture, at once on the device of the net. colours uint8 [B, H, W, 3]."""
+    tiles = split(header.height, header.width, header.tile)
+    refund = Refund.WHITE if len(tiles) > 1 else Refund.NONE
+    blocks = (np.array(colours[:, *t.slices]) for t in tiles)
+    try:
+        messages = batch.push_blocks(net, [ans.empty(header.lanes)] * len(colours), blocks, header.grey, refund)
+    except CorruptFile:  # see lossless.chain; which of the pictures it was does not matter
+        return [lossless.encode(net, header, colour) for colour in colours]
+    return [PROLOGUE.pack(lossless.checksum(c), refund) + ans.write(m) for c, m in zip(colours, messages, strict=True)]
+
+
+def decoded(files: Sequence[bytes], device: str) -> list[Image.Image]:
+    """batches.decompress_batch, on a device. What is not lossless goes its own way."""
+    opened, images = [read(data) for data in files], [Image.new("1", (0, 0))] * len(files)
+    for key, numbers in alike([(f.header, f.tuning, f.data[: PROLOGUE.size][-1:]) for f in opened]).items():
+        header, tuning, _ = key
+        if header.kind is not Kind.LOSSLESS:
+            for n in numbers:
+                images[n] = api.decompress(files[n], device=device)
+            continue
+        net = weights.load(weights.find(header.model).path, "lossless", device)
+        for n in numbers:
+            api.check_size(net, header, opened[n].data)
+        if tuning is not None:
+            net = tuned.read_into(net, tuning, header.grey)
+        for some in batches(numbers, header, net):
+            for n, colour in zip(some, decode_many(net, header, [opened[n].data for n in some]), strict=True):
+                images[n] = api.joined(opened[n], [(Tile(0, 0, header.height, header.width), colour)])
+    return images
+
+
+def decode_many(net: Vlae, header: Header, files: Sequence[Bytes]) -> Any:
+    """lossless.decode of many files' data that share header and prologue's refund, at once: uint8 [B, H, W, 3]."""
+    opened = [lossless.open_data(header, data) for data in files]
+    tiles = split(header.height, header.width, header.tile)
+    colours = np.empty((len(files), header.height, header.width, 3), np.uint8)
+    shapes = [(len(files), t.height, t.width) for t in tiles]
+    decoded = batch.pop_blocks(net, [o.message for o in opened], shapes, header.grey, opened[0].refund)
+    for tile, x in zip(reversed(tiles), decoded, strict=True):
+        colours[:, *tile.slices] = x
+    for colour, (crc, *_) in zip(colours, opened, strict=True):
+        lossless.check_sum(colour, crc)
+    return colours
+
+
+def alike(keys: Iterable[K]) -> dict[K, list[int]]:
+    """Numbers of the things that have the same key."""
+    found: dict[K, list[int]] = {}
+    for number, key in enumerate(keys):
+        found.setdefault(key, []).append(number)
+    return found
+
+
+def batches(numbers: list[int], header: Header, net: Vlae) -> Iterator[list[int]]:
+    """Runs of pictures of a size, as many as the device of the net has room for."""
+    most = max(1, batch.room(net.device) // (header.width * header.height))
+    yield from (numbers[start : start + most] for start in range(0, len(numbers), most))
