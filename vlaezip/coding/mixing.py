@@ -35,6 +35,7 @@ from vlaezip.coding.tables import (
 )
 from vlaezip.vectors import SIZE, least, load, most, quotient, same, scaled, store, take, turn, weave, where
 
+OFTEN = 5  # logistics of a mixture, in models of photographs: others are written one by one
 WEIGHTS = np.append(WEIGHT, 0).astype(np.int32)  # what is further below weighs nothing
 INVERSES, SIZES, LOG_SIZES = (table.astype(np.int32) for table in (INVERSE, SIZE_OF, LOG_SIZE))
 
@@ -156,20 +157,12 @@ def span(planes: Any, k_count: int, step: Any, low: Any, count: Any, symbol: Any
 @numba.njit(cache=True, nogil=True)
 def tell(planes: Any, k_count: int, first: Any, i: Any, result: Any) -> None:
     """K planes from the first on become rows i .. i + 16 of a result [N, K], as far as it goes."""
-    if i + SIZE > len(result) or k_count > 5:
-        for n in range(min(SIZE, len(result) - i)):
-            for k in range(k_count):
-                result[i + n, k] = planes[first + k, n]
-    elif k_count == 5:
-        weave(5, planes, first * SIZE, result, i * k_count)
-    elif k_count == 4:
-        weave(4, planes, first * SIZE, result, i * k_count)
-    elif k_count == 3:
-        weave(3, planes, first * SIZE, result, i * k_count)
-    elif k_count == 2:
-        weave(2, planes, first * SIZE, result, i * k_count)
-    else:
-        weave(1, planes, first * SIZE, result, i * k_count)
+    if k_count == OFTEN and i + SIZE <= len(result):
+        weave(OFTEN, planes, first * SIZE, result, i * k_count)
+        return
+    for n in range(min(SIZE, len(result) - i)):
+        for k in range(k_count):
+            result[i + n, k] = planes[first + k, n]
 
 
 @numba.njit(cache=True, nogil=True)
