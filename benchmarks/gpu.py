@@ -22,7 +22,7 @@ from PIL import Image
 from benchmarks import pictures, report
 from benchmarks.pictures import Pixels
 from benchmarks.report import Table
-from vlaezip import api, lossless, pixels, weights
+from vlaezip import api, gpu, lossless, pixels, weights
 from vlaezip.container import Kind, read
 from vlaezip.device import batch, plain, wave
 from vlaezip.device import net as nets
