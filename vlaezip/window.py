@@ -111,10 +111,9 @@ def look_fixed(flat: Any, channels: int, spot: Any, stretches: Any, gain: int, i
     none, line = np.zeros((1, BLOCK), np.int32), np.empty((1, n + BLOCK), np.int16)
     fit = fitting(inputs, n)
     for i in range(len(spot)):
-        if i < fit:
-            stretch(flat, channels, spot[i], stretches, none, gain, inputs, i * inputs.shape[1])
-        else:
-            stretch(flat, channels, spot[i], stretches, none, gain, line, 0)
+        lines, at = (inputs, i * inputs.shape[1]) if i < fit else (line, 0)
+        stretch(flat, channels, spot[i], stretches, none, gain, lines, at)
+        if i >= fit:
             inputs[i, :n] = line[0, :n]
     return n
 
