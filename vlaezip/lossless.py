@@ -39,8 +39,9 @@ def chain(
     """Prologue and message of blocks, which each call gives anew, for so many draws; chained where they can be."""
 
     def push(refund: Refund, draws: int) -> bytes:
-        message = codec.push_blocks(net, ans.empty(header.lanes), blocks(draws), header.grey, refund, draws)
-        return PROLOGUE.pack(crc, refund + draws - 1) + ans.write(message)
+        message = ans.empty(header.lanes)
+        words = ans.write(codec.push_blocks(net, message, blocks(draws), header.grey, refund, draws))
+        return PROLOGUE.pack(crc, refund + draws - 1) + words
 
     for tried in sorted({draws, 1}, reverse=True) if several else ():
         with suppress(CorruptFile):  # a block was so cheap that the next had too few bits to take
