@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from vlaezip.batches import compress_batch, decompress_batch
     from vlaezip.container import info
 
-__version__ = "0.6.0"
+__version__ = "0.7.0"
 __all__ = [
     "__version__",
     "compress",
