@@ -19,7 +19,7 @@ from vlaezip.sheet import CHUNK, Sheet, block_kernel, each, spaced, stem_kernel
 
 Shorts = NDArray[np.int16]
 Block = tuple[Affine, Affine]
-STRIP = 1 << 12  # places that are folded or spread at once
+STRIP = 1 << 16  # pixels, or places, that are folded or spread at once
 STEM, FIRST = 0, 1  # numbers of layers
 
 
@@ -97,7 +97,7 @@ class Runner:
 
 
 def strips(shape: tuple[int, int, int], work: Callable[[slice, slice], None], size: int = 1) -> None:
-    """work on all of [B, h, w] by slices of pictures and of rows: about STRIP places of so many pixels at once."""
+    """work on all of [B, h, w] by slices of pictures and of rows, about STRIP at once. size: pixels of a place."""
     b, h, w = shape
     rows = min(h, max(1, STRIP // (w * size)))
     pictures = max(1, STRIP // (h * w * size)) if rows == h else 1
