@@ -326,6 +326,14 @@ def test_single_pictures_need_no_torch(folder, options):
         assert back.size == (50, 40)
 
 
+def test_what_cannot_be_written_leaves_no_folders(folder):
+    assert call("compress", "palette.png").exit_code == 0
+    assert "cannot write" in call("decompress", "palette.vlz", "-o", "some/where/palette.what").output
+    assert not Path("some").exists()
+    assert call("decompress", "palette.vlz", "-o", "some/where/palette.png").exit_code == 0
+    assert Path("some/where/palette.png").exists()
+
+
 def test_the_module_is_the_command(folder):
     assert vlaezip.__version__ in python("-m", "vlaezip", "--version")
 

@@ -164,6 +164,7 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
         else:
             path.write_bytes(whole.getbuffer())
         return
+    new = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{uuid4().hex}.part")
     try:
@@ -172,6 +173,9 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+        for folder in new:
+            with suppress(OSError):  # what holds something stays
+                folder.rmdir()
 
 
 def grouped(number: int) -> str:
