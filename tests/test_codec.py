@@ -68,8 +68,8 @@ def test_what_sinks_below_a_block_changes_nothing(lanes, monkeypatch):
     monkeypatch.setattr(ans, "WHITE_WORDS", 300)
     model, blocks = RANDOM["median"], [noise((1, 20, 24), seed=n) for n in range(9)]
     deep = law(model, blocks, False, Refund.WHITE, lanes)
-    assert len(deep.words) > 3 * codec.reach(model, (1, 20, 24), lanes)
-    monkeypatch.setattr(codec, "reach", lambda *_: 1 << 40)
+    assert len(deep.words) > 3 * codec.within_reach(model, (1, 20, 24), lanes)
+    monkeypatch.setattr(codec, "within_reach", lambda *_: 1 << 40)
     whole = law(model, blocks, False, Refund.WHITE, lanes)
     assert ans.write(deep) == ans.write(whole)
 

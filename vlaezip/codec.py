@@ -125,7 +125,7 @@ def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: i
     return bits_back(prior_codec(model, shape, None), pixels, taken)
 
 
-def reach(model: Vlae, shape: Shape, lanes: int) -> int:
+def within_reach(model: Vlae, shape: Shape, lanes: int) -> int:
     """Words from the top of a stack that coding a block can come to: a symbol pops PRECISION bits at the most."""
     values = math.prod(latent_shape(shape, model.config.stride)) * model.config.latent
     symbols = math.prod(shape) * model.config.channels + 2 * (values + shape[0])  # of z, and of the choice of a draw
@@ -139,7 +139,7 @@ def push_blocks(
     stack, lanes = Deep(message), len(message.heads)
     for number, x in enumerate(blocks):
         shape = x.shape[:3]
-        top, below = lift(stack, most := reach(model, shape, lanes))
+        top, below = lift(stack, most := within_reach(model, shape, lanes))
         stack = sink(Deep(block_codec(model, shape, grey, refund, number, draws).push(top, x), below), most)
     return whole(stack)
 
@@ -150,7 +150,7 @@ def pop_blocks(
     """Inverse of push_blocks: blocks of known shapes, the last first. Raises CorruptFile."""
     stack, lanes = Deep(Message(message.heads, message.words[:0]), (message.words,)), len(message.heads)
     for number, shape in reversed(list(enumerate(shapes))):
-        top, below = lift(stack, reach(model, shape, lanes))
+        top, below = lift(stack, within_reach(model, shape, lanes))
         top, x = block_codec(model, shape, grey, refund, number, draws).pop(top)
         stack = Deep(top, below)
         yield x
