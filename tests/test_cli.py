@@ -326,6 +326,18 @@ def test_single_pictures_need_no_torch(folder, options):
         assert back.size == (50, 40)
 
 
+def test_what_needs_torch_says_so_in_a_line(folder):
+    photo(40, 50).save("small.png")
+    code = "import sys; sys.modules['torch'] = None; from vlaezip import cli; cli.main()"
+    words = [sys.executable, "-c", code, "compress", "small.png", "--lossless", "--effort", "1"]
+    environment = os.environ | {"PYTHONPATH": str(Path(vlaezip.__file__).parents[1])}
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("vlaezip: small.png: ")
+    assert "torch" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_what_cannot_be_written_leaves_no_folders(folder):
     assert call("compress", "palette.png").exit_code == 0
     assert "cannot write" in call("decompress", "palette.vlz", "-o", "some/where/palette.what").output

@@ -15,7 +15,7 @@ import click
 from vlaezip.errors import VlaezipError
 
 STREAM = Path("-")  # stdin as a source, stdout as a target
-TROUBLE = (VlaezipError, OSError)
+TROUBLE = (VlaezipError, OSError, ImportError)  # the last: of torch, which a machine may be without
 BATCH = 64  # files that a GPU gets at once
 MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
 LARGE = 1 << 20
