@@ -338,6 +338,22 @@ def test_what_needs_torch_says_so_in_a_line(folder):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_first_run_says_that_it_compiles(kept, tmp_path):
+    """The child keeps what it compiles in a folder of its own."""
+    code = "from vlaezip import jobs, parts; print(parts.encode_part.stats.cache_path); jobs.tell_of_compiling()"
+    environment = os.environ | {"PYTHONPATH": str(Path(vlaezip.__file__).parents[1]), "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def told():
+        words = [sys.executable, "-c", code]
+        return subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
+
+    place = Path(told().stdout.strip())
+    if kept:
+        (place / "parts.encode_part-1.py311.nbi").touch()
+    assert ("compiling" in told().stderr) == (not kept)
+
+
 def test_what_cannot_be_written_leaves_no_folders(folder):
     assert call("compress", "palette.png").exit_code == 0
     assert "cannot write" in call("decompress", "palette.vlz", "-o", "some/where/palette.what").output

@@ -73,10 +73,21 @@ def return_memory() -> None:
         libc.mallopt(MMAP_THRESHOLD, LARGE)
 
 
+def tell_of_compiling() -> None:
+    """That this run takes longer, where numba has not kept what it compiles for this processor."""
+    from vlaezip.parts import encode_part
+
+    folder = encode_part.stats.cache_path
+    if folder and not any(Path(folder).glob("parts.*.nbi")):
+        click.echo("compiling for this processor, once: some fifteen seconds", err=True)
+
+
 def run(jobs: list[Job], work: Callable[[Job], str]) -> None:
     """Do the jobs; one that fails does not stop the others. On a terminal, tell of those that went well too."""
     return_memory()
     terminal = sys.stderr.isatty()
+    if terminal:
+        tell_of_compiling()
     with_bar = terminal and len(jobs) > 1
     failed, held = 0, []
     bar: AbstractContextManager[Iterable[Job]] = nullcontext(jobs)
