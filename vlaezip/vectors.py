@@ -67,6 +67,7 @@ def operate(function: Any, build: Callable[[Any, Any, Any], Any]) -> None:
         lower_builtin(function, *kinds)(lowered)  # type: ignore[no-untyped-call]
 
 
+# What follows is known to kernels alone, as operate() teaches them; in Python it has no body.
 def least(a: Any, b: Any) -> Any:
     """The smaller of each two."""
     raise NotImplementedError
