@@ -11,12 +11,12 @@ OLD, MIDDLE, NEW = 1_000_000_000, 1_500_000_000, 2_000_000_000
 
 @pytest.fixture
 def package(tmp_path):
-    """Two modules with kernels, one without, and what numba keeps of them."""
-    names = "a.py", "b.py", "plain.py", "__pycache__/a.f-3.py311.nbi", "__pycache__/a.f-3.py311.1.nbc"
+    """Two modules with kernels, one that they are made of, one without, and what numba keeps of them."""
+    names = "a.py", "made_of.py", "plain.py", "__pycache__/a.f-3.py311.nbi", "__pycache__/a.f-3.py311.1.nbc"
     for name in (*names, "part/c.py", "part/__pycache__/c.g-1.py311.nbi"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        path.write_text("" if path.stem == "plain" else "import numba")
         os.utime(path, (MIDDLE, MIDDLE) if path.suffix.startswith(".nb") else (OLD, OLD))
     return tmp_path
 
@@ -31,7 +31,7 @@ def test_what_is_newer_than_the_code_stays(package):
     assert indices(package) == ["a", "c"]
 
 
-@pytest.mark.parametrize("changed", ["a.py", "part/c.py"])
+@pytest.mark.parametrize("changed", ["a.py", "made_of.py", "part/c.py"])
 def test_all_goes_when_one_kernel_has_changed(package, changed):
     os.utime(package / changed, (NEW, NEW))
     stale.drop(package)
