@@ -16,7 +16,6 @@ from vlaezip.jobs import (
     TROUBLE,
     Job,
     check_target,
-    fail,
     finish,
     grouped,
     plan,
@@ -206,11 +205,11 @@ def models() -> None:
     """List the models that are installed."""
     from vlaezip import weights
 
-    try:
-        for model in weights.available():
-            click.echo(f"{model.id}  {model.name}  {', '.join(model.sets)}  {grouped(model.size)} bytes  {model.path}")
-    except TROUBLE as error:
-        fail("models", error)
+    for model in weights.available():
+        click.echo(f"{model.id}  {model.name}  {', '.join(model.sets)}  {grouped(model.size)} bytes  {model.path}")
+    for wrong in weights.broken().values():
+        click.echo(f"vlaezip: {wrong}", err=True)
+    finish(len(weights.broken()), len(weights.available()) + len(weights.broken()))
 
 
 def batched(jobs: list[Job], device: str) -> bool:
