@@ -187,7 +187,7 @@ def half(scale: Tensor) -> Tensor:
 
 
 def run_blocks(x: Tensor, blocks: tuple[Block, ...]) -> Tensor:
-    """vlae.run_blocks, not rounded."""
+    """convs_torch.run_blocks, not rounded."""
     for a, b in blocks:
         x = stream(x + affine(b, rectify(conv3(a, rectify(x)))))
     return x

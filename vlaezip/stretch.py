@@ -23,7 +23,7 @@ def room(stretches: Any, channels: int) -> int:
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
 def amplify(difference: Any, gain: Any) -> Any:
-    """window.contrast of sixteen differences. Bounds: |difference| * gain < 2**30."""
+    """window_torch.contrast of sixteen differences. Bounds: |difference| * gain < 2**30."""
     return most(least((difference * gain + HALF_GAIN) >> GAIN_BITS, CONTRAST_MAX), -CONTRAST_MAX)
 
 
