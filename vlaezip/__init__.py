@@ -8,9 +8,11 @@ from vlaezip.errors import (
     FileError,
     ImageError,
     ModelError,
+    OptionError,
     UnknownModel,
     UnsupportedVersion,
     VlaezipError,
+    VlaezipWarning,
     WrongKind,
 )
 
@@ -20,9 +22,11 @@ __all__ = [
     "FileError",
     "ImageError",
     "ModelError",
+    "OptionError",
     "UnknownModel",
     "UnsupportedVersion",
     "VlaezipError",
+    "VlaezipWarning",
     "WrongKind",
     "__version__",
     "compress",
