@@ -22,7 +22,7 @@ from vlaezip.coding import ans
 from vlaezip.container import Kind, read
 from vlaezip.device import batch, plain, wave
 from vlaezip.device import net as nets
-from vlaezip.errors import CorruptFile, ModelError, VlaezipError
+from vlaezip.errors import CorruptFile, ModelError, OptionError, VlaezipError
 from vlaezip.options import Options
 from vlaezip.vlae import neighbourhood
 
@@ -217,7 +217,7 @@ def test_a_damaged_file_spoils_a_batch(files):
 def test_a_gpu_that_is_not_there_is_not_taken():
     if not GPU:
         assert devices.choose_for("auto", 1000) == "cpu"
-        with pytest.raises(ModelError):
+        with pytest.raises(OptionError):
             devices.choose_for("cuda", 1000)
     assert devices.choose_for("auto", 1) == "cpu"
     assert weights.available()
