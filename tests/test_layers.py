@@ -31,7 +31,7 @@ LAYERS = (
     "coding names stretch threads",
     "vectors",
     "devices",
-    "errors stale",
+    "errors kernel_cache",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
 MODULES = sorted(PACKAGE.rglob("*.py"))
