@@ -19,7 +19,7 @@ LAYERS = (
     "limits refine settle tune",
     "container pixels",
     "device",
-    "codec weights tuned",
+    "codec idle weights tuned",
     "convs_torch",
     "vlae tiles coupled",
     "local_ar convs window_torch",
@@ -31,7 +31,7 @@ LAYERS = (
     "coding names stretch threads",
     "vectors",
     "devices",
-    "errors kernel_cache",
+    "errors kernel_cache progress",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -63,6 +63,37 @@ def test_all_parts_are_done_by_as_many_threads_as_there_are(given, monkeypatch):
         assert team.size == 1 + given
 
 
+FORKED = """
+import os, sys, threading, vlaezip
+from PIL import Image
+from vlaezip import local_ar, threads
+threads.count = lambda: 2
+image = Image.radial_gradient("L").resize((96, 64)).convert("RGB").rotate(30)
+file = vlaezip.compress(image, lossless=True, device="cpu")
+def same():
+    back = vlaezip.decompress(file, device="cpu").tobytes() == image.tobytes()
+    return back and vlaezip.compress(image, lossless=True, device="cpu") == file
+assert same()
+if (child := os.fork()) == 0:
+    os._exit(7 if same() else 1)
+threading.Timer(60, os.kill, (child, 9)).start()
+found = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def start(thread):
+    raise RuntimeError("can't start new thread")
+threading.Thread.start = start
+print(found, same())
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def test_a_forked_child_and_a_process_without_threads_make_the_same():
+    """The parent has used its threads before, and gets no more of them after."""
+    words = [sys.executable, "-c", FORKED]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=300)
+    assert done.stdout == "7 True\n"
+
+
 def test_threads_that_got_no_work_leave():
     before = threading.active_count()
     with threads.team(3):

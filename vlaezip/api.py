@@ -19,6 +19,7 @@ from vlaezip.lossless import fit
 from vlaezip.lossless import preview as preview_lossless
 from vlaezip.names import numbered
 from vlaezip.pixels import Part, Picture, Plane
+from vlaezip.progress import Progress, unheard
 from vlaezip.vlae import Vlae
 
 TILE = 1024
@@ -46,13 +47,15 @@ def compress(
     strip: bool = False,
     model: str = weights.DEFAULT,
     effort: int = 0,
+    progress: Progress = unheard,
 ) -> bytes:
     """A picture as the bytes of a .vlz file. Deterministic; with an effort, for one machine and number of threads.
 
     lossless: the same pixels come back; otherwise z alone is kept, at quality 1 (small) .. the model's levels, and the
     decoder dreams the texture with this seed and temperature (a scale on the widths of p(x|z)). Alpha is always kept
     exactly; ICC, EXIF and XMP too unless strip. effort, 0..9: time spent on fitting the model to the picture, for a
-    file that is never larger and decodes everywhere. Raises ImageError for pictures that are not taken.
+    file that is never larger and decodes everywhere; progress hears the share of it that is done. Raises ImageError for
+    pictures that are not taken.
     A Picture, as pixels.split makes it, gives the same file as its image, which need not be kept beside it.
     """
     check_effort(effort)
@@ -65,8 +68,8 @@ def compress(
         data = encode_lossless(net, header, colours_of(picture))
     else:
         header = lossy_header(picture, model, check_quality(quality, net), check_temperature(temperature), seed)
-        data = lossy.encode(net, header, colours_of(picture), effort)
-    return finished(net, header, picture, data, effort)
+        data = lossy.encode(net, header, colours_of(picture), effort, progress)
+    return finished(net, header, picture, data, effort, progress)
 
 
 def colours_of(picture: Picture) -> Plane:
@@ -74,7 +77,9 @@ def colours_of(picture: Picture) -> Plane:
     return np.broadcast_to(picture.pixels, (*picture.pixels.shape[:2], 3))
 
 
-def finished(net: Vlae, header: Header, picture: Picture, data: bytes, effort: int) -> bytes:
+def finished(
+    net: Vlae, header: Header, picture: Picture, data: bytes, effort: int, progress: Progress = unheard
+) -> bytes:
     """The file of a picture that a model coded, or that is stored because it takes less then, or is flat."""
     alpha = None if picture.alpha is None else pixels.pack_alpha(picture.alpha)
     size = len(data) + len(alpha or b"")
@@ -85,7 +90,7 @@ def finished(net: Vlae, header: Header, picture: Picture, data: bytes, effort: i
             return stored(picture, kept)
     tuning = None
     if effort and header.kind is Kind.LOSSLESS:
-        data, tuning = fit(net, header, colours_of(picture), data, effort)
+        data, tuning = fit(net, header, colours_of(picture), data, effort, progress)
     return write(Container(header, data, alpha, picture.icc, picture.exif, picture.xmp, tuning))
 
 
