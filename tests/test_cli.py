@@ -16,7 +16,7 @@ from pictures import photo
 from PIL import Image
 
 import vlaezip
-from vlaezip import cli, container
+from vlaezip import cli, container, jobs, kernel_cache
 from vlaezip.container import Kind
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8))
@@ -352,6 +352,12 @@ def test_a_first_run_says_that_it_compiles(kept, tmp_path):
     if kept:
         (place / "vlaezip.parts.encode_part.0").touch()
     assert ("compiling" in told().stderr) == (not kept)
+
+
+def test_a_run_that_can_keep_nothing_says_that_it_compiles(monkeypatch, capsys):
+    monkeypatch.setattr(kernel_cache, "folder", lambda: None)
+    jobs.tell_of_compiling()
+    assert "compiling for this processor, each time" in capsys.readouterr().err
 
 
 def test_what_cannot_be_written_leaves_no_folders(folder):
