@@ -494,3 +494,14 @@ def test_an_archive_of_a_folder_that_cannot_be_read(folder, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", iterdir)
     result = call("compress", "tree", "-o", "set.vlz", "--archive")
     assert (result.exit_code, result.stderr) == (1, "vlaezip: tree: Permission denied\n")
+
+
+def test_a_search_shows_how_far_it_is(folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with cli.heard(cli.Job(Path("a.png"), Path("a.vlz")), True) as progress:
+        progress(0.5)
+        progress(1.0)
+    assert "a.png" in capsys.readouterr().err
+    with cli.heard(cli.Job(Path("a.png"), Path("a.vlz")), False) as progress:
+        progress(1.0)
+    assert capsys.readouterr().err == ""
