@@ -21,7 +21,7 @@ LAYERS = (
     "container pixels",
     "device",
     "options",
-    "codec weights tuned",
+    "codec idle weights tuned",
     "convs_torch",
     "vlae tiles coupled",
     "local_ar convs window_torch",
@@ -33,7 +33,7 @@ LAYERS = (
     "coding names stretch threads",
     "vectors",
     "devices",
-    "errors stale",
+    "errors kernel_cache progress",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
 MODULES = sorted(PACKAGE.rglob("*.py"))

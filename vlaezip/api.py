@@ -18,6 +18,7 @@ from vlaezip.lossless import preview as preview_lossless
 from vlaezip.names import numbered
 from vlaezip.options import Options, check_draws, found
 from vlaezip.pixels import Part, Picture, Plane
+from vlaezip.progress import Progress, unheard
 from vlaezip.vlae import Vlae
 
 TILE = 1024
@@ -42,19 +43,21 @@ def compress(
     strip: bool = False,
     model: str = weights.DEFAULT,
     effort: int = 0,
+    progress: Progress = unheard,
 ) -> bytes:
     """A picture as the bytes of a .vlz file. Deterministic; with an effort, for one machine and number of threads.
 
     lossless: the same pixels come back; otherwise z alone is kept, at quality 1 (small) .. the model's levels, and the
     decoder dreams the texture with this seed and temperature (a scale on the widths of p(x|z)). Alpha is always kept
     exactly; ICC, EXIF and XMP too unless strip. effort, 0..9: time spent on fitting the model to the picture, for a
-    file that is never larger and decodes everywhere. Raises OptionError, and ImageError for what is not
-    taken. A Picture, as pixels.split makes it, gives the same file as its image, which need not be kept beside it.
+    file that is never larger and decodes everywhere; progress hears the share of it that is done. Raises OptionError,
+    and ImageError for what is not taken. A Picture, as pixels.split makes it, gives the same file as its image, which
+    need not be kept beside it.
     """
-    return encode(image, Options(lossless, quality, seed, temperature, device, strip, model, effort))
+    return encode(image, Options(lossless, quality, seed, temperature, device, strip, model, effort), progress)
 
 
-def encode(image: Image.Image | Picture, options: Options) -> bytes:
+def encode(image: Image.Image | Picture, options: Options, progress: Progress = unheard) -> bytes:
     """compress, with options that were checked before."""
     picture = pixels.split(image, options.strip)
     if picture.mode not in MODELLED_MODES:
@@ -65,8 +68,8 @@ def encode(image: Image.Image | Picture, options: Options) -> bytes:
         data = encode_lossless(net, header, colours_of(picture))
     else:
         header = lossy_header(picture, options)
-        data = lossy.encode(net, header, colours_of(picture), options.effort)
-    return finished(net, header, picture, data, options.effort)
+        data = lossy.encode(net, header, colours_of(picture), options.effort, progress)
+    return finished(net, header, picture, data, options.effort, progress)
 
 
 def colours_of(picture: Picture) -> Plane:
@@ -74,7 +77,9 @@ def colours_of(picture: Picture) -> Plane:
     return np.broadcast_to(picture.pixels, (*picture.pixels.shape[:2], 3))
 
 
-def finished(net: Vlae, header: Header, picture: Picture, data: bytes, effort: int) -> bytes:
+def finished(
+    net: Vlae, header: Header, picture: Picture, data: bytes, effort: int, progress: Progress = unheard
+) -> bytes:
     """The file of a picture that a model coded, or that is stored because it takes less then, or is flat."""
     alpha = None if picture.alpha is None else pixels.pack_alpha(picture.alpha)
     size = len(data) + len(alpha or b"")
@@ -85,7 +90,7 @@ def finished(net: Vlae, header: Header, picture: Picture, data: bytes, effort: i
             return stored(picture, kept)
     tuning = None
     if effort and header.kind is Kind.LOSSLESS:
-        data, tuning = fit(net, header, colours_of(picture), data, effort)
+        data, tuning = fit(net, header, colours_of(picture), data, effort, progress)
     return write(Container(header, data, alpha, picture.icc, picture.exif, picture.xmp, tuning))
 
 
