@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 import vlaezip.pillow_plugin
 from vlaezip.container import Container, Header, Kind, write
-from vlaezip.pixels import store
+from vlaezip.stored import store
 
 RNG = np.random.default_rng(0)
 NOISE = Image.fromarray(RNG.integers(0, 256, (16, 24, 3), np.uint8))
@@ -91,8 +91,8 @@ def test_operations_load_by_themselves():
 def test_other_bytes_are_left_to_other_plugins():
     with pytest.raises(UnidentifiedImageError):
         Image.open(BytesIO(b"VLZ\1\xff"))
-    with pytest.raises(OSError, match="version 2"):
-        Image.open(BytesIO(b"VLZ\2" + bytes(20)))
+    with pytest.raises(OSError, match="version 3"):
+        Image.open(BytesIO(b"VLZ\3" + bytes(20)))
 
 
 def test_a_damaged_file_is_an_oserror():

@@ -3,11 +3,12 @@
 import math
 import zlib
 from collections.abc import Iterable, Mapping
+from os import PathLike
 
 import numpy as np
 from PIL import Image
 
-from vlaezip import archive, coupled, lossy, pixels, tuned, weights
+from vlaezip import archive, coupled, lossy, metadata, pixels, tuned, weights
 from vlaezip.config import EFFORTS
 from vlaezip.container import ARCHIVE_TILE, MODELLED_MODES, Bytes, Container, Header, Kind, read, write
 from vlaezip.devices import choose
@@ -19,6 +20,7 @@ from vlaezip.lossless import fit
 from vlaezip.lossless import preview as preview_lossless
 from vlaezip.names import numbered
 from vlaezip.pixels import Part, Picture, Plane
+from vlaezip.stored import pack_alpha, store, unpack_alpha, unstore
 from vlaezip.vlae import Vlae
 
 TILE = 1024
@@ -58,7 +60,7 @@ def compress(
     check_effort(effort)
     picture = pixels.split(image, strip)
     if picture.mode not in MODELLED_MODES:
-        return stored(picture, pixels.store(pixels.join(picture)))
+        return stored(picture, store(picture))
     net = network(model, "lossless" if lossless else "lossy", choose(device))
     if lossless:
         header = lossless_header(picture, model)
@@ -76,23 +78,23 @@ def colours_of(picture: Picture) -> Plane:
 
 def finished(net: Vlae, header: Header, picture: Picture, data: bytes, effort: int) -> bytes:
     """The file of a picture that a model coded, or that is stored because it takes less then, or is flat."""
-    alpha = None if picture.alpha is None else pixels.pack_alpha(picture.alpha)
+    alpha = None if picture.alpha is None else pack_alpha(picture.alpha)
     size = len(data) + len(alpha or b"")
     flat = 8 * len(data) < least_bits(header, net.config.stride, net.config.latent)
     if flat or may_be_smaller(picture, size):
-        kept = pixels.store(pixels.join(picture))
+        kept = store(picture)
         if len(kept) < size or flat:
             return stored(picture, kept)
     tuning = None
     if effort and header.kind is Kind.LOSSLESS:
         data, tuning = fit(net, header, colours_of(picture), data, effort)
-    return write(Container(header, data, alpha, picture.icc, picture.exif, picture.xmp, tuning))
+    return write(Container(header, data, alpha, *picture.metadata[:3], tuning, notes=picture.notes))
 
 
 def stored(picture: Picture, kept: bytes) -> bytes:
-    """The file of a picture that no model takes, or that is smaller so: as pixels.store keeps it."""
+    """The file of a picture that no model takes, or that is smaller so: as stored.store keeps it."""
     header = Header(Kind.STORED, picture.mode, *picture.size)
-    return write(Container(header, kept, None, picture.icc, picture.exif, picture.xmp))
+    return write(Container(header, kept, None, *picture.metadata[:3], notes=picture.notes))
 
 
 def lossless_header(picture: Picture, model: str) -> Header:
@@ -120,8 +122,8 @@ def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> I
     if header.kind is Kind.ARCHIVE:
         raise WrongKind(f"the file is an archive of {header.count} pictures: decompress_archive reads it")
     if header.kind is Kind.STORED:
-        image = pixels.unstore(file.data, header.mode, header.width, header.height)
-        return pixels.attach(image, file.icc, file.exif, file.xmp)
+        image = unstore(file.data, header.mode, header.width, header.height)
+        return metadata.attach(image, file.metadata)
     info = weights.find(header.model)
     if header.kind is Kind.LOSSLESS:
         net = weights.load(info.path, "lossless", choose(device))
@@ -141,8 +143,8 @@ def joined(file: Container, parts: Iterable[Part]) -> Image.Image:
     header = file.header
     image = pixels.assemble(header.width, header.height, header.grey, parts)
     if file.alpha is not None:
-        image.putalpha(Image.fromarray(pixels.unpack_alpha(file.alpha, header.height, header.width)))
-    return pixels.attach(image, file.icc, file.exif, file.xmp)
+        image.putalpha(Image.fromarray(unpack_alpha(file.alpha, header.height, header.width)))
+    return metadata.attach(image, file.metadata)
 
 
 def compress_archive(
@@ -156,12 +158,17 @@ def compress_archive(
 
     They share one chain of bits-back, so a file is as long as the model says, and none comes back without the others.
     draws: of z for each picture, 1..64: the length goes from -ELBO towards the likelihood (coupled.py), and the time of
-    both ways up, for every draw by that of one encoding. Metadata is left out. Raises ImageError for pictures or names
+    both ways up, for every draw by that of one encoding. Metadata is left out, with a warning that names it. Raises ImageError for pictures or names
     that are not taken, ValueError for other draws.
     """
     if not 1 <= draws <= coupled.MOST:
         raise ValueError(f"{draws} draws of z are not in 1..{coupled.MOST}")
-    names, mode, samples = archive.gather(images.items() if isinstance(images, Mapping) else images)
+    if not isinstance(images, Mapping) and (
+        isinstance(images, str | bytes | PathLike) or not isinstance(images, Iterable)
+    ):
+        raise TypeError(f"an archive is made of names and pictures, found {type(images).__name__}")
+    names, mode, samples, lost = archive.gather(images.items() if isinstance(images, Mapping) else images)
+    metadata.warn((f"{word} (of {name!r})" for word, name in lost.items()), "the archive")
     count, height, width, _ = samples.shape
     info = weights.find(model)
     net = weights.load(info.path, "lossless", choose(device))

@@ -8,6 +8,8 @@ VlaezipError
 │   └── WrongKind             a sound file: an archive where one picture was asked for, or the reverse
 ├── ImageError                the picture is at fault: a mode, size or kind that is not taken
 └── ModelError                the weights or the device are: the law of exactness is broken, or the device is unknown
+
+MetadataWarning is no error: all went well, but not all that stood beside the picture is kept.
 """
 
 
@@ -41,3 +43,7 @@ class ImageError(VlaezipError):
 
 class ModelError(VlaezipError):
     """Weights that break the law of exactness, fail their known-answer test, or a device that cannot run them."""
+
+
+class MetadataWarning(UserWarning):
+    """Something that stood beside the samples of a picture is not kept; the message names it."""
