@@ -158,8 +158,8 @@ def compress_archive(
 
     They share one chain of bits-back, so a file is as long as the model says, and none comes back without the others.
     draws: of z for each picture, 1..64: the length goes from -ELBO towards the likelihood (coupled.py), and the time of
-    both ways up, for every draw by that of one encoding. Metadata is left out, with a warning that names it. Raises ImageError for pictures or names
-    that are not taken, ValueError for other draws.
+    both ways up, for every draw by that of one encoding. Metadata is left out, with a warning that names it.
+    Raises ImageError for pictures or names that are not taken, ValueError for other draws.
     """
     if not 1 <= draws <= coupled.MOST:
         raise ValueError(f"{draws} draws of z are not in 1..{coupled.MOST}")

@@ -54,7 +54,7 @@ def runs(header: Header, draws: int) -> list[slice]:
 
 
 class Gathered(NamedTuple):
-    """Pictures of an archive: names, mode and samples [N, H, W, C]; and what is left out, with the first that had it."""
+    """Pictures of an archive: names, mode, samples [N, H, W, C]; and what is left out, with the first that had it."""
 
     names: tuple[str, ...]
     mode: str
@@ -70,12 +70,13 @@ def gather(images: Iterable[tuple[str, Image.Image]]) -> Gathered:
     mode = form = ""
     for name, image in images:
         try:
-            lost = {word: name for word in beside(image)} | lost
+            lost |= {word: name for word in beside(image) if word not in lost}
             picture = pixels.split(image, strip=True)
-            mode, found = picture.mode, f"{picture.mode} {image.width} x {image.height}"
+            (width, height), mode = picture.size, picture.mode
+            found = f"{mode} {width} x {height}"
             form = form or found
             check_alike(mode, found, form)
-            check_count(len(names) + 1, image.width, image.height)
+            check_count(len(names) + 1, width, height)
         except (ImageError, CorruptFile) as error:
             raise ImageError(f"{name}: {error}") from None
         names.append(name)
@@ -88,8 +89,10 @@ def gather(images: Iterable[tuple[str, Image.Image]]) -> Gathered:
         raise ImageError(str(error)) from None
 
 
-def beside(image: Image.Image) -> list[str]:
-    """What stands beside the samples of a picture, in words. Raises ImageError."""
+def beside(image: Image.Image | Picture) -> list[str]:
+    """What stands beside the samples of a picture, in words. Raises ImageError and TypeError."""
+    if isinstance(image, Picture):
+        return metadata.names(image.metadata)
     pixels.check_picture(image)
     chunks, lost = pixels.passed_over(image)
     with suppress(ImageError):  # of EXIF that cannot be read

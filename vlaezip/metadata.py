@@ -62,9 +62,9 @@ def gathered(image: Image.Image, beside: Mapping[str, bytes] | None = None) -> t
     if not exif and (image.format == "TIFF" or "Raw profile type exif" in info):
         exif, lost = _tags(image)
     xmp = info.get("xmp")
-    found, more = _notes(image, beside or {})
+    found, more = noted(_described(image) | dict(beside or {}))
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
-    return Metadata(info.get("icc_profile") or None, exif or None, xmp or None, found), lost + more
+    return Metadata(info.get("icc_profile") or None, exif or None, xmp or None, found or None), lost + more
 
 
 def names(metadata: Metadata) -> list[str]:
@@ -126,17 +126,17 @@ def _with_xmp(exif: bytes | None, xmp: bytes) -> Image.Exif:
     return tags
 
 
-def _notes(image: Image.Image, beside: Mapping[str, bytes]) -> tuple[notes.Notes | None, list[str]]:
-    """Notes of a picture, and names of what none can be made of."""
+def noted(described: Mapping[Any, Any]) -> tuple[notes.Notes, list[str]]:
+    """Notes of values by Pillow's keys, sorted, and names of those that none can be made of. None is nothing."""
     found: dict[str, Note] = {}
     lost = []
-    for key, value in {**_described(image), **beside}.items():
+    for key, value in described.items():
         note = _note(key, value)
         if note is not None and notes.is_sound(note) and len(found) < notes.MOST:
             found[note.key] = note
-        else:
+        elif value is not None:
             lost.append(str(key))
-    return tuple(found[key] for key in sorted(found)) or None, lost
+    return tuple(found[key] for key in sorted(found)), lost
 
 
 def _described(image: Image.Image) -> dict[Any, Any]:
@@ -174,7 +174,7 @@ def _note(key: Any, value: Any) -> Note | None:
     if isinstance(value, str | bytes):
         return Note(key, value)
     try:
-        numbers = tuple(map(float, value if isinstance(value, tuple) else (value,)))
+        numbers = tuple(map(float, value if isinstance(value, tuple | list) else (value,)))
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
     return Note(key, numbers) if all(map(math.isfinite, numbers)) else None
