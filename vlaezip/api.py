@@ -36,6 +36,8 @@ SURELY_SMALLER = {True: 0.25, False: 0.7}  # of a fast deflate's size, for scree
 # Over more strips than that, a glance at a quarter of each is within 12 % of a look at all, and decides clear cases.
 MANY_STRIPS, SURELY_PHOTOGRAPH, SURELY_LARGER = 3, 0.42, 0.6
 
+LARGE, PLAIN = 1 << 22, 0.01  # pixels; share of a picture that one of few colours and edges deflates to
+
 
 def compress(
     image: Image.Image | Picture,
@@ -64,9 +66,13 @@ def compress(
     net = network(model, "lossless" if lossless else "lossy", choose(device))
     if lossless:
         header = lossless_header(picture, model)
-        data = encode_lossless(net, header, colours_of(picture))
     else:
         header = lossy_header(picture, model, check_quality(quality, net), check_temperature(temperature), seed)
+    if (kept := plain_form(net, header, picture)) is not None:
+        return stored(picture, kept)
+    if lossless:
+        data = encode_lossless(net, header, colours_of(picture))
+    else:
         data = lossy.encode(net, header, colours_of(picture), effort)
     return finished(net, header, picture, data, effort)
 
@@ -89,6 +95,18 @@ def finished(net: Vlae, header: Header, picture: Picture, data: bytes, effort: i
     if effort and header.kind is Kind.LOSSLESS:
         data, tuning = fit(net, header, colours_of(picture), data, effort)
     return write(Container(header, data, alpha, *picture.metadata[:3], tuning, notes=picture.notes))
+
+
+def plain_form(net: Vlae, header: Header, picture: Picture) -> bytes | None:
+    """A large picture as it is stored, where that takes less than any data that is not flat: no model need be asked,
+    for minutes, what would not be taken. Else None.
+    """
+    width, height = picture.size
+    samples = picture.rows(0, 1).size * height
+    if width * height < LARGE or deflated(picture, STRIP // 4) > PLAIN * samples:
+        return None
+    kept = store(picture)
+    return kept if 8 * len(kept) < least_bits(header, net.config.stride, net.config.latent) else None
 
 
 def stored(picture: Picture, kept: bytes) -> bytes:
