@@ -17,8 +17,9 @@ from PIL import Image
 import vlaezip
 from benchmarks import lossy, metrics, pictures, report, texture
 from benchmarks.report import Table
-from vlaezip import api, container
+from vlaezip import container
 from vlaezip.container import Kind
+from vlaezip.options import DEFAULT_TEMPERATURE, Options
 
 Pixels = NDArray[np.uint8]
 BOUND = 12.0  # levels that the mean colour of no 64x64 block may stray
@@ -62,7 +63,7 @@ def warmed(data: bytes, temperature: float, seed: int) -> bytes:
     file = container.read(data)
     if file.header.kind is not Kind.LOSSY:
         return data
-    header = replace(file.header, temperature=api.check_temperature(temperature), seed=seed)
+    header = replace(file.header, temperature=Options(temperature=temperature).warmth, seed=seed)
     return container.write(replace(file, header=header))
 
 
@@ -88,7 +89,7 @@ def tables(found: list[Dream]) -> list[Table]:
     groups = {(q, t): [d for d in found if (d.quality, d.temperature) == (q, t)] for q in qualities for t in warmths}
     note = (
         "Texture distances (texture.py), means. Worst stray: of the mean colour of any 64x64 block of any dream from "
-        f"the preview's, levels of 255, the worst channel. The default temperature is {api.DEFAULT_TEMPERATURE}."
+        f"the preview's, levels of 255, the worst channel. The default temperature is {DEFAULT_TEMPERATURE}."
     )
     return [
         Table(
@@ -110,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--levels", type=int, nargs="+", help="qualities; without it, all")
     result.add_argument("--seeds", type=int, nargs="+", default=list(range(5)), help="default: 0 to 4")
     result.add_argument(
-        "--temperatures", type=float, nargs="+", default=[api.DEFAULT_TEMPERATURE, 1.0], help="default: %(default)s"
+        "--temperatures", type=float, nargs="+", default=[DEFAULT_TEMPERATURE, 1.0], help="default: %(default)s"
     )
     result.add_argument("--name", default="dream", help="of the file in results/ (default: %(default)s)")
     return result

@@ -28,6 +28,7 @@ from vlaezip.device import batch, plain, wave
 from vlaezip.device import net as nets
 from vlaezip.device.net import Parts
 from vlaezip.errors import ModelError
+from vlaezip.options import Options
 
 MODELS = ("photo", "photo-fast")
 PRECISIONS = ("highest", "high", "medium", "allow_tf32")
@@ -105,13 +106,13 @@ def identity(found: list[Pixels], device: str) -> list[list[object]]:
         whole = [image.tobytes() for image in images]
         for precision in PRECISIONS:
             with products(precision):
-                made = gpu.coded(images, device, model=model)
+                made = gpu.coded(images, Options(lossless=True, device=device, model=model))
                 note(f"{model}: files, {precision}", [a == b for a, b in zip(made, files, strict=True)])
                 back = gpu.decoded(files, device)
                 note(f"{model}: pixels, {precision}", [im.tobytes() == x for im, x in zip(back, whole, strict=True)])
         for threads in sorted({1, 2, torch.get_num_threads()}):
             with threaded(threads):
-                made = gpu.coded(images, device, model=model)
+                made = gpu.coded(images, Options(lossless=True, device=device, model=model))
                 note(f"{model}: files, {threads} threads", [a == b for a, b in zip(made, files, strict=True)])
         for size in (1, 3):
             parts_of = [files[n : n + size] for n in range(0, len(files), size)]
@@ -187,7 +188,7 @@ def keep(found: list[Pixels]) -> None:
     """Write files of the GPU, and what they must decode to."""
     WRITTEN.mkdir(parents=True, exist_ok=True)
     for model in MODELS:
-        files = gpu.coded([Image.fromarray(x) for x in found], "cuda", model=model)
+        files = gpu.coded([Image.fromarray(x) for x in found], Options(lossless=True, device="cuda", model=model))
         for n, (data, x) in enumerate(zip(files, found, strict=True)):
             (WRITTEN / f"{model}-{n}.vlz").write_bytes(data)
             (WRITTEN / f"{model}-{n}.sha256").write_text(hashlib.sha256(x.tobytes()).hexdigest())

@@ -12,6 +12,7 @@ from PIL import Image
 
 from vlaezip import api, codec, container, local_ar, weights
 from vlaezip.coding import ans
+from vlaezip.options import DEFAULT_QUALITY
 
 PAGE = Path(__file__).with_name("tour.md")
 SIDE = 64
@@ -100,7 +101,7 @@ def lossy(pixels: np.ndarray) -> str:
     """The page's second half."""
     info = weights.find(weights.DEFAULT)
     model = weights.load(info.path, "lossy", "cpu")
-    level = api.DEFAULT_QUALITY - 1
+    level = DEFAULT_QUALITY - 1
     z = codec.rounded_latent(model, pixels, level, api.TILE)
     data = api.compress(Image.fromarray(pixels))
     cost = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], level), z)
@@ -109,7 +110,7 @@ def lossy(pixels: np.ndarray) -> str:
     return f"""## Lossy
 
 The other set of weights has a larger z, {z.shape[1]} x {z.shape[2]} positions of {z.shape[3]} channels, and its file holds nothing else. At the default
-quality {api.DEFAULT_QUALITY} the steps of z are `{numbers(model.rounding[level][:8])}` ... in 1/32; z begins `{numbers(z[0, 0, 0][:8])}` ... and costs {cost.bits:.1f} bits.
+quality {DEFAULT_QUALITY} the steps of z are `{numbers(model.rounding[level][:8])}` ... in 1/32; z begins `{numbers(z[0, 0, 0][:8])}` ... and costs {cost.bits:.1f} bits.
 
 The file has {len(data)} bytes:
 

@@ -22,7 +22,8 @@ from vlaezip.coding import ans
 from vlaezip.container import Kind, read
 from vlaezip.device import batch, plain, wave
 from vlaezip.device import net as nets
-from vlaezip.errors import CorruptFile, ModelError, VlaezipError
+from vlaezip.errors import CorruptFile, ModelError, OptionError, VlaezipError
+from vlaezip.options import Options
 from vlaezip.vlae import neighbourhood
 
 GPU = torch.cuda.is_available()
@@ -194,7 +195,7 @@ def files():
 @pytest.mark.parametrize("device", DEVICES)
 def test_batches_of_files_are_those_of_single_pictures(files, device):
     assert [read(file).header.kind for file in files] == [*[Kind.LOSSLESS] * 4, Kind.STORED, Kind.LOSSLESS]
-    assert gpu.coded(SMALL, device, model="photo-fast") == files
+    assert gpu.coded(SMALL, Options(lossless=True, device=device, model="photo-fast")) == files
     found = gpu.decoded([*files, api.compress(SMALL[0])], device)
     assert [im.tobytes() for im in found[:-1]] == [im.tobytes() for im in SMALL]
     assert [im.mode for im in found[:-1]] == [im.mode for im in SMALL]
@@ -216,7 +217,7 @@ def test_a_damaged_file_spoils_a_batch(files):
 def test_a_gpu_that_is_not_there_is_not_taken():
     if not GPU:
         assert devices.choose_for("auto", 1000) == "cpu"
-        with pytest.raises(ModelError):
+        with pytest.raises(OptionError):
             devices.choose_for("cuda", 1000)
     assert devices.choose_for("auto", 1) == "cpu"
     assert weights.available()

@@ -1,6 +1,5 @@
 """The whole path on one page: a picture in, the bytes of a .vlz out, and back."""
 
-import math
 import zlib
 from collections.abc import Iterable, Mapping
 from os import PathLike
@@ -8,8 +7,7 @@ from os import PathLike
 import numpy as np
 from PIL import Image
 
-from vlaezip import archive, coupled, lossy, metadata, pixels, tuned, weights
-from vlaezip.config import EFFORTS
+from vlaezip import archive, lossy, metadata, pixels, tuned, weights
 from vlaezip.container import ARCHIVE_TILE, MODELLED_MODES, Bytes, Container, Header, Kind, read, write
 from vlaezip.devices import choose
 from vlaezip.errors import CorruptFile, ImageError, WrongKind
@@ -19,6 +17,7 @@ from vlaezip.lossless import encode as encode_lossless
 from vlaezip.lossless import fit
 from vlaezip.lossless import preview as preview_lossless
 from vlaezip.names import numbered
+from vlaezip.options import Options, check_draws, found
 from vlaezip.pixels import Part, Picture, Plane
 from vlaezip.stored import pack_alpha, store, unpack_alpha, unstore
 from vlaezip.vlae import Vlae
@@ -26,9 +25,6 @@ from vlaezip.vlae import Vlae
 TILE = 1024
 PLACES_PER_LANE = 1 << 14
 MAX_LANES = 1 << 12
-DEFAULT_QUALITY = 6
-DEFAULT_TEMPERATURE = 0.94
-TEMPERATURE_ONE = 64
 STRIP = 32
 SMALL = 1 << 12  # guesses below are bad guesses
 SCREEN = 0.35  # what deflates below this share is no photograph: long repeats, of which PNG and WebP make more
@@ -56,25 +52,26 @@ def compress(
     lossless: the same pixels come back; otherwise z alone is kept, at quality 1 (small) .. the model's levels, and the
     decoder dreams the texture with this seed and temperature (a scale on the widths of p(x|z)). Alpha is always kept
     exactly; ICC, EXIF and XMP too unless strip. effort, 0..9: time spent on fitting the model to the picture, for a
-    file that is never larger and decodes everywhere. Raises ImageError for pictures that are not taken.
-    A Picture, as pixels.split makes it, gives the same file as its image, which need not be kept beside it.
+    file that is never larger and decodes everywhere. Raises OptionError, and ImageError for what is not
+    taken. A Picture, as pixels.split makes it, gives the same file as its image, which need not be kept beside it.
     """
-    check_effort(effort)
-    picture = pixels.split(image, strip)
+    return encode(image, Options(lossless, quality, seed, temperature, device, strip, model, effort))
+
+
+def encode(image: Image.Image | Picture, options: Options) -> bytes:
+    """compress, with options that were checked before."""
+    picture = pixels.split(image, options.strip)
     if picture.mode not in MODELLED_MODES:
         return stored(picture, store(picture))
-    net = network(model, "lossless" if lossless else "lossy", choose(device))
-    if lossless:
-        header = lossless_header(picture, model)
-    else:
-        header = lossy_header(picture, model, check_quality(quality, net), check_temperature(temperature), seed)
+    net = network(options)
+    header = lossless_header(picture, options.model) if options.lossless else lossy_header(picture, options)
     if (kept := plain_form(net, header, picture)) is not None:
         return stored(picture, kept)
-    if lossless:
+    if options.lossless:
         data = encode_lossless(net, header, colours_of(picture))
     else:
-        data = lossy.encode(net, header, colours_of(picture), effort)
-    return finished(net, header, picture, data, effort)
+        data = lossy.encode(net, header, colours_of(picture), options.effort)
+    return finished(net, header, picture, data, options.effort)
 
 
 def colours_of(picture: Picture) -> Plane:
@@ -120,22 +117,22 @@ def lossless_header(picture: Picture, model: str) -> Header:
     return Header(Kind.LOSSLESS, picture.mode, width, height, key, TILE, lanes(width * height))
 
 
-def lossy_header(picture: Picture, model: str, level: int, warmth: int, seed: int) -> Header:
-    (width, height), key = picture.size, bytes.fromhex(weights.find(model).id)
-    return Header(Kind.LOSSY, picture.mode, width, height, key, TILE, 1, level, warmth, seed)
+def lossy_header(picture: Picture, options: Options) -> Header:
+    (width, height), key = picture.size, bytes.fromhex(weights.find(options.model).id)
+    return Header(
+        Kind.LOSSY, picture.mode, width, height, key, TILE, 1, options.level, options.warmth, options.seed
+    )  # fmt: skip
 
 
-def network(model: str, which: str, device: str) -> Vlae:
-    """A model of single pictures. Raises ImageError."""
-    net = weights.load(weights.find(model).path, which, device)
-    if net.config.channels != 3:
-        raise ImageError(f"model {model} takes archives of mode {' and '.join(archive.modes(net.config))} only")
-    return net
+def network(options: Options) -> Vlae:
+    """The model that these options ask for."""
+    which = "lossless" if options.lossless else "lossy"
+    return weights.load(weights.find(options.model).path, which, choose(options.device))
 
 
 def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> Image.Image:
-    """The picture of a .vlz file. preview: the mean picture of z, quick. Raises FileError and ModelError, no other."""
-    file = read(data)
+    """The picture of a .vlz file. preview: the mean picture of z. Raises FileError, ModelError and OptionError."""
+    device, file = choose(device), read(data)
     header = file.header
     if header.kind is Kind.ARCHIVE:
         raise WrongKind(f"the file is an archive of {header.count} pictures: decompress_archive reads it")
@@ -144,13 +141,13 @@ def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> I
         return metadata.attach(image, file.metadata)
     info = weights.find(header.model)
     if header.kind is Kind.LOSSLESS:
-        net = weights.load(info.path, "lossless", choose(device))
+        net = weights.load(info.path, "lossless", device)
         check_size(net, header, file.data)
         if file.tuning is not None:
             net = tuned.read_into(net, file.tuning, header.grey)
         parts = (preview_lossless if preview else decode_lossless)(net, header, file.data)
     else:
-        net = weights.load(info.path, "lossy", choose(device))
+        net = weights.load(info.path, "lossy", device)
         check_size(net, header, file.data)
         parts = lossy.decode(net, header, file.data, preview)
     return joined(file, parts)
@@ -176,20 +173,17 @@ def compress_archive(
 
     They share one chain of bits-back, so a file is as long as the model says, and none comes back without the others.
     draws: of z for each picture, 1..64: the length goes from -ELBO towards the likelihood (coupled.py), and the time of
-    both ways up, for every draw by that of one encoding. Metadata is left out, with a warning that names it.
-    Raises ImageError for pictures or names that are not taken, ValueError for other draws.
+    both ways up, for every draw by that of one encoding. Metadata is left out, with a warning that names it. Raises
+    OptionError, and ImageError for pictures or names that are not taken.
     """
-    if not 1 <= draws <= coupled.MOST:
-        raise ValueError(f"{draws} draws of z are not in 1..{coupled.MOST}")
-    if not isinstance(images, Mapping) and (
-        isinstance(images, str | bytes | PathLike) or not isinstance(images, Iterable)
-    ):
+    check_draws(draws)
+    info, device = found(model), choose(device)
+    if isinstance(images, str | bytes | PathLike) or not isinstance(images, Iterable):
         raise TypeError(f"an archive is made of names and pictures, found {type(images).__name__}")
     names, mode, samples, lost = archive.gather(images.items() if isinstance(images, Mapping) else images)
     metadata.warn((f"{word} (of {name!r})" for word, name in lost.items()), "the archive")
     count, height, width, _ = samples.shape
-    info = weights.find(model)
-    net = weights.load(info.path, "lossless", choose(device))
+    net = weights.load(info.path, "lossless", device)
     header = Header(Kind.ARCHIVE, mode, width, height, bytes.fromhex(info.id), ARCHIVE_TILE, count=count)
     data = archive.encode(net, header, archive.adapt(net.config, mode, samples), draws)
     if 8 * len(data) < least_bits(header, net.config.stride, net.config.latent):
@@ -198,12 +192,12 @@ def compress_archive(
 
 
 def decompress_archive(data: bytes, *, device: str = "auto") -> list[tuple[str, Image.Image]]:
-    """Inverse of compress_archive: names and pictures, in its order. Raises FileError and ModelError, no other."""
-    file = read(data)
+    """Inverse of compress_archive: names and pictures, in its order. Raises OptionError, FileError and ModelError."""
+    device, file = choose(device), read(data)
     header = file.header
     if header.kind is not Kind.ARCHIVE:
         raise WrongKind("the file is one picture and no archive: decompress reads it")
-    net = weights.load(weights.find(header.model).path, "lossless", choose(device))
+    net = weights.load(weights.find(header.model).path, "lossless", device)
     check_size(net, header, file.data)
     images = archive.restore(net.config, header.mode, archive.decode(net, header, file.data))
     return list(zip(file.names or numbered(header.count), images, strict=True))
@@ -212,27 +206,6 @@ def decompress_archive(data: bytes, *, device: str = "auto") -> list[tuple[str, 
 def lanes(places: int) -> int:
     """A power of two that grows with the work, at about 36 bits a lane."""
     return min(1 << max((places // PLACES_PER_LANE).bit_length() - 1, 0), MAX_LANES)
-
-
-def check_quality(quality: int | None, net: Vlae) -> int:
-    """The rounding level of a quality; raises ImageError outside the model's range."""
-    levels = len(net.rounding)
-    quality = DEFAULT_QUALITY if quality is None else quality
-    if not 1 <= quality <= levels:
-        raise ImageError(f"quality {quality} is outside 1..{levels}")
-    return quality - 1
-
-
-def check_effort(effort: int) -> None:
-    if effort not in range(EFFORTS):
-        raise ImageError(f"effort {effort} is outside 0..{EFFORTS - 1}")
-
-
-def check_temperature(temperature: float | None) -> int:
-    value = DEFAULT_TEMPERATURE if temperature is None else temperature
-    if not (math.isfinite(value) and 1 / TEMPERATURE_ONE <= value <= 2):
-        raise ImageError(f"temperature {value} is outside {1 / TEMPERATURE_ONE}..2")
-    return round(value * TEMPERATURE_ONE)
 
 
 def may_be_smaller(picture: Picture, size: int) -> bool:

@@ -24,7 +24,7 @@ from vlaezip.vlae import Vlae
 
 
 def encode(net: Vlae, header: Header, pictures: Plane, draws: int = 1) -> bytes:
-    """Blocks of pictures, chained on one stack. draws: of z for each picture, 1..coupled.MOST."""
+    """Blocks of pictures, chained on one stack. draws: of z for each picture, 1..config.MAX_DRAWS."""
 
     def each(draws: int) -> Iterator[Any]:
         return (pictures[place].astype(np.int32) for place in runs(header, draws))

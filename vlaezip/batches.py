@@ -1,25 +1,26 @@
 """Many pictures in one call: one after another on the CPU, together on a GPU."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from PIL import Image
 
-from vlaezip.api import compress, decompress
+from vlaezip.api import decompress, encode
 from vlaezip.devices import choose_for
+from vlaezip.options import options
 from vlaezip.pixels import Picture
 
 
-def compress_batch(
-    images: Sequence[Image.Image | Picture], *, lossless: bool = False, device: str = "auto", **options: Any
-) -> list[bytes]:
+def compress_batch(images: Sequence[Image.Image | Picture], *, device: str = "auto", **given: Any) -> list[bytes]:
     """compress of every picture, with its options: the same files. On a GPU, lossless pictures of one size at once."""
-    device = choose_for(device, len(images) if lossless else 1)
-    if device == "cpu" or not lossless or options.get("effort"):
-        return [compress(image, lossless=lossless, device=device, **options) for image in images]
+    chosen = options(device=device, **given)
+    chosen = replace(chosen, device=choose_for(device, len(images) if chosen.lossless else 1))
+    if chosen.device == "cpu" or not chosen.lossless or chosen.effort:
+        return [encode(image, chosen) for image in images]
     from vlaezip import gpu
 
-    return gpu.coded(images, device, **options)
+    return gpu.coded(images, chosen)
 
 
 def decompress_batch(files: Sequence[bytes], *, device: str = "auto") -> list[Image.Image]:

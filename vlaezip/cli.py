@@ -1,8 +1,11 @@
 """The command line, and its commands on files. Only this module exits; heavy imports wait until they are needed."""
 
+import errno
+import os
+import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,41 +13,49 @@ import click
 from click.core import ParameterSource
 
 from vlaezip import __version__, cli_research, container
-from vlaezip.errors import ImageError, VlaezipError
-from vlaezip.jobs import (
-    STREAM,
-    TROUBLE,
-    Job,
-    check_target,
-    fail,
-    finish,
-    grouped,
-    plan,
-    read,
-    reading,
-    reason,
-    run,
-    together,
-    write,
-    writing,
-)
+from vlaezip.errors import ImageError, VlaezipError, VlaezipWarning
+from vlaezip.files import STREAM, check_target, read, reading, resemble, write, writing
+from vlaezip.jobs import TROUBLE, Job, fail, finish, grouped, plan, reason, run, together, usable
+from vlaezip.options import MAX_SEED, check_draws
+from vlaezip.options import options as checked
 
 PICTURES = frozenset(
     {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".tga", ".tif"}
     | {".tiff", ".webp"}
 )
-INTERRUPTED = 130
+SIGNALLED = 128  # plus the number of a signal: what shells report
+
+
+class Stopped(BaseException):
+    """A signal that ends the program, as an exception: what stands half written goes away first."""
+
+
+def stop(number: int, frame: Any) -> None:
+    raise Stopped(number)
 
 
 def main() -> None:
-    """Entry point. Exits with 0 if all went well, 1 if a file failed, 2 on wrong usage, 130 if interrupted."""
+    """Entry point. Exits with 0 if all went well, 1 if a file failed, 2 on wrong usage, 128 and more on a signal."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if (number := getattr(signal, name, None)) and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, stop)
     try:
-        sys.exit(commands.main(standalone_mode=False))
+        code = commands.main(standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        sys.exit(code)
     except click.Abort:
-        sys.exit(INTERRUPTED)
+        sys.exit(SIGNALLED + signal.SIGINT)
+    except Stopped as stopped:
+        sys.exit(SIGNALLED + stopped.args[0])
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except OSError as error:  # of stdout: all others belong to a file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try once more at its end
+        if not isinstance(error, BrokenPipeError):  # click is as quiet about those that it meets first
+            click.echo(f"vlaezip: stdout: {reason(error, 'stdout')}", err=True)
+        sys.exit(1)
 
 
 @click.group(name="vlaezip", context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,6 +73,7 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("-r", "--recursive", is_flag=True, help="Go into directories; -o mirrors their tree."),
         click.option("-f", "--force", is_flag=True, help="Overwrite files that exist."),
+        click.option("--preserve", is_flag=True, help="Give files the permissions and times of their sources."),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
         click.option("-o", "--out", help="File or directory to write; - is stdout.  [default: beside the source]"),
     ):
@@ -73,7 +85,7 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("files", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--lossless", is_flag=True, help="Keep every pixel.")
 @click.option("-q", "--quality", type=int, help="1 is smallest, 8 is best.  [default: 6]")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of the texture that is dreamed.")
+@click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, help="Of the texture that is dreamed.")
 @click.option("--temperature", type=float, help="How lively that texture is.")
 @click.option("--strip", is_flag=True, help="Leave ICC profile, EXIF and XMP out.")
 @click.option(
@@ -98,25 +110,27 @@ def compress(
     out: str | None,
     recursive: bool,
     force: bool,
+    preserve: bool,
     archive: bool,
     draws: int,
     strip: bool,
     **options: Any,
 ) -> None:
     """Compress pictures to .vlz files; - is stdin."""
-    if options["lossless"] and options["quality"] is not None:
-        raise click.UsageError("--lossless keeps every pixel: it has no --quality")
     if archive:
-        pack(members(files), target_of(out), force, draws, options["model"], options["device"])
+        target = target_of(out)
+        usable(check_draws, draws)
+        pack(members(files), target, force, draws, options["model"], options["device"])
         return
     if draws > 1:
         raise click.UsageError("--draws are of archives: it wants --archive")
+    wanted = usable(checked, strip=strip, **options)
     jobs = plan(files, out, ".vlz", PICTURES, recursive)
 
     def one(job: Job) -> bytes:
         from vlaezip import api
 
-        return api.compress(samples(job.source, strip), **options)
+        return api.encode(samples(job.source, strip), wanted)
 
     def many(some: list[Job]) -> list[bytes]:
         from vlaezip import batches
@@ -126,13 +140,27 @@ def compress(
     coded = together(jobs, one, many) if batched(jobs, options["device"]) and options["lossless"] else one
 
     def work(job: Job) -> str:
-        check_target(job, force)
+        check_target(job.source, job.target, force)
         data = coded(job)
         write(job.target, data)
+        if preserve:
+            resemble(job.source, job.target)
+        if wanted.lossless:
+            warn_if_larger(data, job.source)
         header = container.read_header(data)[0]
         return f"{job.source} -> {job.target}  {size(data, header.width * header.height)}"
 
     run(jobs, work)
+
+
+def warn_if_larger(data: bytes, source: Path) -> None:
+    """Pixels take more than the JPEG that they came from."""
+    if source.is_file() and len(data) > (before := source.stat().st_size):
+        warnings.warn(
+            f"{grouped(len(data))} bytes, its source has {grouped(before)}: lossless keeps the pixels, not the file",
+            VlaezipWarning,
+            stacklevel=2,
+        )
 
 
 def samples(path: Path, strip: bool) -> Any:
@@ -147,13 +175,17 @@ def samples(path: Path, strip: bool) -> Any:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--preview", is_flag=True, help="Only the mean picture: fast, and without texture.")
 @shared
-def decompress(files: tuple[str, ...], out: str | None, recursive: bool, force: bool, **options: Any) -> None:
+def decompress(
+    files: tuple[str, ...], out: str | None, recursive: bool, force: bool, preserve: bool, **options: Any
+) -> None:
     """Decompress .vlz files to .png files, or to what the name after -o says; - is stdin.
 
     The pictures of an archive go into a directory: that after -o, or one beside the file, named like it.
     """
-    alone = len(files) == 1 and not Path(files[0]).is_dir()
+    from vlaezip.devices import check_device
 
+    usable(check_device, options["device"])
+    alone = len(files) == 1 and not os.path.isdir(files[0])
     jobs = plan(files, out, ".png", frozenset({".vlz"}), recursive)
 
     def one(job: Job) -> Any:
@@ -173,18 +205,31 @@ def decompress(files: tuple[str, ...], out: str | None, recursive: bool, force: 
         from vlaezip import api, pixels
 
         data = read(job.source)
-        if container.read_header(data)[0].kind == container.Kind.ARCHIVE:
+        kind = container.read_header(data)[0].kind
+        if kind == container.Kind.ARCHIVE:
             if options["preview"]:
                 raise ImageError("an archive has no preview")
             folder = folder_of(job, out, alone)
             return f"{job.source} -> {folder}  {unpack(data, folder, force, options['device'])} pictures"
-        check_target(job, force)
+        if kind == container.Kind.LOSSY or options["preview"]:
+            check_dream(job)
+        check_target(job.source, job.target, force)
         image = decoded(job) if decoded else api.decompress(data, **options)
         with writing(job.target) as file:
             pixels.save_into(file, image, ".png" if job.target == STREAM else job.target.suffix)
+        if preserve:
+            resemble(job.source, job.target)
         return f"{job.source} -> {job.target}  {image.mode} {image.width} x {image.height}"
 
     run(jobs, work)
+
+
+def check_dream(job: Job) -> None:
+    """Raise OSError where a picture that may be the original would make way for one that is not."""
+    if job.target != STREAM and job.target.exists() and not job.named:
+        raise FileExistsError(
+            errno.EEXIST, f"{job.target} exists, and what this file decodes to is another picture: name one with -o"
+        )
 
 
 @commands.command()
@@ -194,10 +239,12 @@ def info(files: tuple[str, ...]) -> None:
     failed = 0
     for name in files:
         try:
-            click.echo(describe(name, container.info(read(Path(name)))))
+            told = describe(name, container.info(read(Path(name))))
         except TROUBLE as error:
-            click.echo(f"vlaezip: {name}: {reason(error)}", err=True)
+            click.echo(f"vlaezip: {name}: {reason(error, name)}", err=True)
             failed += 1
+        else:
+            click.echo(told)
     finish(failed, len(files))
 
 
@@ -207,10 +254,11 @@ def models() -> None:
     from vlaezip import weights
 
     try:
-        for model in weights.available():
-            click.echo(f"{model.id}  {model.name}  {', '.join(model.sets)}  {grouped(model.size)} bytes  {model.path}")
+        found = weights.available()
     except TROUBLE as error:
         fail("models", error)
+    for model in found:
+        click.echo(f"{model.id}  {model.name}  {', '.join(model.sets)}  {grouped(model.size)} bytes  {model.path}")
 
 
 def batched(jobs: list[Job], device: str) -> bool:
@@ -219,18 +267,18 @@ def batched(jobs: list[Job], device: str) -> bool:
         return False
     from vlaezip.devices import choose_for
 
-    with suppress(VlaezipError):  # a device that is not there is told of file by file
-        return choose_for(device, len(jobs)) != "cpu"
-    return False
+    return choose_for(device, len(jobs)) != "cpu"
 
 
 def members(names: Sequence[str]) -> list[Path]:
     """The pictures of an archive, sorted by what they will be called in it. Raises click.UsageError."""
     paths = list(map(Path, names))
-    folder = paths[0].is_dir()
-    if len(paths) == 1 and folder:
-        paths = [p for p in paths[0].iterdir() if p.suffix.lower() in PICTURES and p.is_file()]
-    elif len(paths) == 1 or any(p.is_dir() for p in paths):
+    if len(paths) == 1 and os.path.isdir(paths[0]):
+        try:
+            paths = [p for p in paths[0].iterdir() if p.suffix.lower() in PICTURES and p.is_file()]
+        except OSError as error:
+            fail(names[0], error)
+    elif len(paths) == 1 or any(map(os.path.isdir, paths)):
         raise click.UsageError("--archive takes one directory or several files")
     if not paths:
         raise click.UsageError(f"no {' '.join(sorted(PICTURES))} in {names[0]}")
@@ -240,10 +288,10 @@ def members(names: Sequence[str]) -> list[Path]:
 def target_of(out: str | None) -> Path:
     """The file of an archive. Raises click.UsageError where it has no name, or options that it does not know."""
     context = click.get_current_context()
-    for name in ("quality", "seed", "temperature", "effort", "recursive"):
+    for name in ("quality", "seed", "temperature", "effort", "recursive", "preserve"):
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise click.UsageError(f"--archive keeps every pixel of one folder: it has no --{name}")
-    if out is None or out.endswith("/") or Path(out).is_dir():
+    if out is None or out.endswith("/") or os.path.isdir(out):
         raise click.UsageError("--archive makes one file: name it with -o")
     return Path(out)
 
@@ -255,7 +303,7 @@ def pack(paths: list[Path], target: Path, force: bool, draws: int, model: str, d
         from vlaezip import api
 
         for path in paths:
-            check_target(Job(path, job.target), force)
+            check_target(path, job.target, force)
         data = api.compress_archive(map(named, paths), model=model, draws=draws, device=device)
         write(job.target, data)
         return f"{len(paths)} pictures -> {job.target}  {grouped(len(data))} bytes"
@@ -281,7 +329,7 @@ def unpack(data: bytes, folder: Path, force: bool, device: str) -> int:
     for path, _ in images:
         if path.parent != folder:
             raise ImageError(f"{path.name} would not lie in {folder}")
-        check_target(Job(folder, path), force)
+        check_target(folder, path, force)
     for path, image in images:
         write(path, pixels.save(image, ".png"))
     return len(images)

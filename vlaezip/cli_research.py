@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vlaezip.jobs import TROUBLE, fail, grouped, read, write
+from vlaezip.devices import import_torch
+from vlaezip.files import read, write
+from vlaezip.jobs import TROUBLE, fail, grouped, usable
 
 if TYPE_CHECKING:
     from vlaezip.train.presets import Recipe
@@ -54,6 +56,7 @@ def train(preset: str, data: Path, out: Path, minutes: float, device: str, start
 
     The last eight options change what the preset says; a run that goes on needs those that it began with.
     """
+    usable(import_torch, "training")
     from vlaezip.train import loop
 
     recipe = changed(known(preset, loop.PRESETS), {k: v for k, v in options.items() if v is not None})
@@ -88,6 +91,7 @@ def changed(recipe: "Recipe", options: dict[str, Any]) -> "Recipe":
 @click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
 def export(name: str, runs: tuple[tuple[str, str, str], ...], out: Path) -> None:
     """Turn training runs into the model file of model NAME: proven integers."""
+    usable(import_torch, "export")
     from vlaezip.train import export as exporter
 
     try:
@@ -110,6 +114,7 @@ def evaluate(
     preset: str, data: Path, weights: Path | None, samples: int, batch: int, part: str, limit: int | None, device: str
 ) -> None:
     """What the test pictures of PRESET's set cost: ELBO, likelihood by importance sampling, and the lossy code."""
+    usable(import_torch, "evaluation")
     from vlaezip.train import likelihood, presets, sets
 
     name = known(preset, presets.PRESETS).data
@@ -176,6 +181,7 @@ def reconstruct(
 
 def examples(name: str, data: Path, count: int) -> "Pictures":
     """Test pictures of a set, uint8 [N, H, W, C]. Raises click.UsageError."""
+    usable(import_torch, "a set of test pictures")
     from vlaezip.train import sets
 
     if name not in sets.LOADERS:
@@ -190,6 +196,7 @@ def examples(name: str, data: Path, count: int) -> "Pictures":
 @sheet
 def sample(model: str, count: int, side: int | None, seed: int, zoom: int, out: Path) -> None:
     """A sheet of pictures drawn from the model: z from p(z), and pixels from p(x|z)."""
+    usable(import_torch, "sampling")
     from vlaezip import gallery, pixels, weights
     from vlaezip.train.presets import PRESETS
 

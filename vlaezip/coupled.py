@@ -22,7 +22,6 @@ from vlaezip.errors import CorruptFile
 from vlaezip.local_ar import LocalAR, Scene
 from vlaezip.window import wavefront
 
-MOST = 64
 NOISE_BITS = 18  # of the uniform number that a value of z is drawn by; with 12, files were 1.6 % longer
 POINTS, APART = 1 << NOISE_BITS, 1 << (PRECISION - NOISE_BITS)
 

@@ -7,10 +7,16 @@ VlaezipError
 │   ├── UnknownModel          a sound file, made with a model that is not installed
 │   └── WrongKind             a sound file: an archive where one picture was asked for, or the reverse
 ├── ImageError                the picture is at fault: a mode, size or kind that is not taken
-└── ModelError                the weights or the device are: the law of exactness is broken, or the device is unknown
+├── OptionError               an option is at fault, alone or beside the others; also a ValueError
+└── ModelError                the weights or the device are: the law of exactness is broken, or an answer is wrong
 
-MetadataWarning is no error: all went well, but not all that stood beside the picture is kept.
+VlaezipWarning
+└── MetadataWarning           what stood beside the samples of a picture is not all kept
 """
+
+
+class VlaezipWarning(UserWarning):
+    """All went well, but not as one would expect; the message says what is different."""
 
 
 class VlaezipError(Exception):
@@ -41,9 +47,13 @@ class ImageError(VlaezipError):
     """A picture that is not taken; the message names its mode or size and what is taken instead."""
 
 
+class OptionError(VlaezipError, ValueError):
+    """An option that is not known, out of its range, or of no use beside the others; found before any work is done."""
+
+
 class ModelError(VlaezipError):
     """Weights that break the law of exactness, fail their known-answer test, or a device that cannot run them."""
 
 
-class MetadataWarning(UserWarning):
+class MetadataWarning(VlaezipWarning):
     """Something that stood beside the samples of a picture is not kept; the message names it."""

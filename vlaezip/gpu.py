@@ -13,6 +13,7 @@ from vlaezip.container import MODELLED_MODES, Bytes, Header, Kind, read
 from vlaezip.device import batch
 from vlaezip.errors import CorruptFile
 from vlaezip.lossless import PROLOGUE
+from vlaezip.options import Options
 from vlaezip.pixels import Picture
 from vlaezip.tiles import Tile, split
 from vlaezip.vlae import Vlae
@@ -22,20 +23,17 @@ K = TypeVar("K", bound=Hashable)
 
 def coded(
     images: Sequence[Image.Image | Picture],
-    device: str,
-    model: str = weights.DEFAULT,
-    strip: bool = False,
-    **options: Any,
+    options: Options,
 ) -> list[bytes]:
     """batches.compress_batch, on a device. Pictures that no model takes go their own way."""
-    net, files = api.network(model, "lossless", device), [b""] * len(images)
-    pictures = [pixels.split(image, strip) for image in images]
+    net, files = api.network(options), [b""] * len(images)
+    pictures = [pixels.split(image, options.strip) for image in images]
     for (mode, _), numbers in alike([(picture.mode, picture.size) for picture in pictures]).items():
         if mode not in MODELLED_MODES:
             for n in numbers:
-                files[n] = api.compress(pictures[n], lossless=True, model=model, **options)
+                files[n] = api.encode(pictures[n], options)
             continue
-        header = api.lossless_header(pictures[numbers[0]], model)
+        header = api.lossless_header(pictures[numbers[0]], options.model)
         for some in batches(numbers, header, net):
             colours = np.stack([api.colours_of(pictures[n]) for n in some])
             for n, data in zip(some, encode_many(net, header, colours), strict=True):

@@ -1,20 +1,19 @@
-"""What commands have in common: files to read and to write, jobs, and what the terminal hears of them."""
+"""What commands have in common: jobs, each a file to make from another, and what the terminal hears of them."""
 
-import errno
+import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import IO, NoReturn, TypeVar
-from uuid import uuid4
+from typing import Any, NoReturn, TypeVar
 
 import click
 
-from vlaezip.errors import VlaezipError
+from vlaezip.errors import OptionError, VlaezipError, VlaezipWarning
+from vlaezip.files import STREAM, is_terminal
 
-STREAM = Path("-")  # stdin as a source, stdout as a target
 TROUBLE = (VlaezipError, OSError, ImportError)  # the last: of torch, which a machine may be without
 BATCH = 64  # files that a GPU gets at once
 MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
@@ -25,44 +24,57 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to make from another."""
+    """One file to make from another. named: the target was told by name. fault: why it cannot be done, if it cannot."""
 
     source: Path
     target: Path
+    named: bool = False
+    fault: str = ""
 
 
 def plan(names: Sequence[str], out: str | None, suffix: str, wanted: frozenset[str], recursive: bool) -> list[Job]:
-    """Which file becomes which. Raises click.UsageError if that cannot work."""
+    """Which file becomes which; what stands in the way of one is its own fault. Raises click.UsageError."""
     folder = out is not None and out != "-" and (
-        len(names) > 1 or out.endswith("/") or Path(out).is_dir() or Path(names[0]).is_dir()
+        len(names) > 1 or out.endswith("/") or os.path.isdir(out) or os.path.isdir(names[0])
     )  # fmt: skip
-    jobs = []
-    for source, inside in sources(names, wanted, recursive):
+    jobs: list[Job] = []
+    makers: dict[Path, Path] = {}
+    for source, inside, fault in sources(names, wanted, recursive):
         if out is None:
-            jobs.append(Job(source, STREAM if source == STREAM else source.with_suffix(suffix)))
+            target = STREAM if source == STREAM else source.with_suffix(suffix)
         else:
-            jobs.append(Job(source, Path(out) / inside.with_suffix(suffix) if folder else Path(out)))
+            target = Path(out) / inside.with_suffix(suffix) if folder else Path(out)
+        if not fault and makers.setdefault(target, source) is not source:
+            if target == STREAM:
+                raise click.UsageError("several files would go to stdout")
+            fault = f"would go to {target}, as {makers[target]} does"
+        jobs.append(Job(source, target, out is not None and not folder, fault))
     if not jobs:
         raise click.UsageError(f"no {' '.join(sorted(wanted))} in {', '.join(names)}")
-    seen: set[Path] = set()
-    for job in jobs:
-        if job.target in seen:
-            name = "stdout" if job.target == STREAM else job.target
-            raise click.UsageError(f"several files would go to {name}")
-        seen.add(job.target)
+    if len(jobs) == 1 == len(names) and os.path.isdir(names[0]) and not recursive:
+        raise click.UsageError(f"{names[0]} {jobs[0].fault}")
     return jobs
 
 
-def sources(names: Sequence[str], wanted: frozenset[str], recursive: bool) -> Iterator[tuple[Path, Path]]:
-    """Each file to read, and its path inside the output directory."""
+def sources(names: Sequence[str], wanted: frozenset[str], recursive: bool) -> Iterator[tuple[Path, Path, str]]:
+    """Each file to read, its path inside the output directory, and what is the matter with it."""
     for path in map(Path, names):
-        if not path.is_dir():
-            yield path, Path("stdin" if path == STREAM else path.name)
+        if not os.path.isdir(path):
+            yield path, Path("stdin" if path == STREAM else path.name), ""
         elif recursive:
-            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in wanted and p.is_file())
-            yield from ((p, p.relative_to(path)) for p in found)
+            yield from ((found, found.relative_to(path), fault) for found, fault in sorted(walk(path, wanted)))
         else:
-            raise click.UsageError(f"{path} is a directory: add -r to go into it")
+            yield path, Path(path.name), "is a directory: add -r to go into it"
+
+
+def walk(top: Path, wanted: frozenset[str]) -> Iterator[tuple[Path, str]]:
+    """Files of the wanted kinds in a tree, and what cannot be looked into."""
+    faults: list[OSError] = []
+    for folder, _, names in os.walk(top, onerror=faults.append):
+        for path in (Path(folder, name) for name in names):
+            if path.suffix.lower() in wanted and (os.path.isfile(path) or not os.path.exists(path)):
+                yield path, ""  # what is not there, a link to nothing, is told of when it is opened
+    yield from ((Path(fault.filename), reason(fault)) for fault in faults)
 
 
 def return_memory() -> None:
@@ -82,31 +94,62 @@ def tell_of_compiling() -> None:
         click.echo("compiling for this processor, once: some fifteen seconds", err=True)
 
 
+def usable(check: Callable[..., T], *values: Any, **options: Any) -> T:
+    """What a check makes of options. Raises click.UsageError: what is wrong with all files is told once."""
+    try:
+        return check(*values, **options)
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
+
+
 def run(jobs: list[Job], work: Callable[[Job], str]) -> None:
     """Do the jobs; one that fails does not stop the others. On a terminal, tell of those that went well too."""
     return_memory()
-    terminal = sys.stderr.isatty()
+    terminal = is_terminal(sys.stderr)
     if terminal:
         tell_of_compiling()
     with_bar = terminal and len(jobs) > 1
-    failed, held = 0, []
+    failed, held = 0, list[str]()
     bar: AbstractContextManager[Iterable[Job]] = nullcontext(jobs)
     if with_bar:
         bar = click.progressbar(jobs, file=sys.stderr)
     with bar as steps:
         for job in steps:
-            try:
-                line = work(job)
-            except TROUBLE as error:
-                line = f"vlaezip: {job.source}: {reason(error)}"
-                failed += 1
-            if with_bar:
-                held.append(line)
-            elif terminal or line.startswith("vlaezip: "):
-                click.echo(line, err=True)
-    for line in held:
-        click.echo(line, err=True)
+            done, lines = attempt(job, work)
+            failed += not done
+            held += lines if terminal or not done else lines[:-1]
+            if not with_bar:
+                tell(held)
+                held = []
+    tell(held)
     finish(failed, len(jobs))
+
+
+def attempt(job: Job, work: Callable[[Job], str]) -> tuple[bool, list[str]]:
+    """Whether a job went well, what it warned of, and the line that tells how it ended. Raises BrokenPipeError if
+    nobody reads stdout any more.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", VlaezipWarning)
+        done, line = outcome(job, work)
+    return done, [f"vlaezip: {job.source}: warning: {reason(w.message)}" for w in caught] + [line]
+
+
+def outcome(job: Job, work: Callable[[Job], str]) -> tuple[bool, str]:
+    """Whether a job went well, and the line that tells."""
+    if job.fault:
+        return False, f"vlaezip: {job.source}: {job.fault}"
+    try:
+        return True, work(job)
+    except TROUBLE as error:
+        if isinstance(error, BrokenPipeError) and job.target == STREAM:
+            raise
+        return False, f"vlaezip: {job.source}: {reason(error, job.source)}"
+
+
+def tell(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line, err=True)
 
 
 def finish(failed: int, total: int) -> None:
@@ -135,70 +178,19 @@ def together(jobs: list[Job], one: Callable[[Job], T], many: Callable[[list[Job]
     return result
 
 
-def check_target(job: Job, force: bool) -> None:
-    """Raises OSError if the target must not be written."""
-    if job.target == STREAM:
-        if sys.stdout.isatty():
-            raise OSError("the result is binary and stdout a terminal: use -o")
-    elif job.target.exists():
-        if job.source.exists() and job.source.samefile(job.target):
-            raise OSError("would overwrite its own source")
-        if job.target.is_file() and not force:
-            raise FileExistsError(errno.EEXIST, f"{job.target} exists: use --force to overwrite it")
-
-
-def read(path: Path) -> bytes:
-    """Inverse of write."""
-    with reading(path) as file:
-        return file.read()
-
-
-def reading(path: Path) -> IO[bytes]:
-    """A file to be read. Inverse of writing."""
-    return BytesIO(sys.stdin.buffer.read()) if path == STREAM else path.open("rb")
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    with writing(path) as file:
-        file.write(data)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to be written whole or not at all: beside its place first, and then renamed."""
-    if path == STREAM or (path.exists() and not path.is_file()):  # a device or a pipe stays what it is
-        whole = BytesIO()
-        yield whole
-        if path == STREAM:
-            sys.stdout.buffer.write(whole.getbuffer())
-        else:
-            path.write_bytes(whole.getbuffer())
-        return
-    new = [folder for folder in path.parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{uuid4().hex}.part")
-    try:
-        with beside.open("wb") as file:
-            yield file
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-        for folder in new:
-            with suppress(OSError):  # what holds something stays
-                folder.rmdir()
-
-
 def grouped(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
-def reason(error: Exception) -> str:
-    """One line, without Python's decoration."""
+def reason(error: Exception | Warning | str, known: Path | str = "") -> str:
+    """One line, without Python's decoration; it names the file that failed where that is not the known one."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    name = getattr(error, "filename", None)
+    if name is not None and str(name) != str(known) and str(name) not in text:
+        text = f"{name}: {text}"
     return " ".join(text.split())
 
 
 def fail(name: str, error: Exception) -> NoReturn:
-    click.echo(f"vlaezip: {name}: {reason(error)}", err=True)
+    click.echo(f"vlaezip: {name}: {reason(error, name)}", err=True)
     raise click.exceptions.Exit(1)

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vlaezip import codec, coupled, tuned
+from vlaezip import codec, tuned
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
+from vlaezip.config import MAX_DRAWS
 from vlaezip.container import Bytes, Header, Kind
 from vlaezip.errors import CorruptFile
 from vlaezip.limits import least_bits
@@ -81,7 +82,7 @@ def open_data(header: Header, data: Bytes) -> Opened:
         raise CorruptFile(f"lossless data has {len(data)} bytes, its prologue alone {PROLOGUE.size}")
     crc, kind = PROLOGUE.unpack_from(data)
     draws = max(1, kind + 1 - Refund.WHITE)
-    if draws > (coupled.MOST if header.kind is Kind.ARCHIVE else 1):
+    if draws > (MAX_DRAWS if header.kind is Kind.ARCHIVE else 1):
         raise CorruptFile(f"the chain is of kind {kind}, which is not known")
     return Opened(crc, Refund(kind - draws + 1), draws, ans.read(memoryview(data)[PROLOGUE.size :], header.lanes))
 
