@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from pictures import photo as scenery
+from PIL import Image, ImageDraw
 from test_pixels import as_file, images, photo, planes, same
 
-from vlaezip import stored
+from vlaezip import api, stored
+from vlaezip.container import BANDS, VERSION_2, Container, Header, Kind, read, write
 from vlaezip.errors import CorruptFile
 from vlaezip.pixels import join, prepare, save, split
 from vlaezip.stored import pack_alpha, store, unpack_alpha, unstore
@@ -98,3 +100,115 @@ def test_a_16383_wide_picture_goes_as_png_or_webp_and_a_wider_one_as_png():
 def test_store_prepares_one_transparent_colour():
     image = as_file(photo(), "PNG", transparency=(0, 0, 0))
     assert unstore(store(image), "RGBA", *image.size).tobytes() == prepare(image).tobytes()
+
+
+def drawing(width, height, mode="RGB"):
+    """Text-like strokes on a ground of few colours."""
+    image, rng = Image.new("RGB", (width, height), (250, 250, 240)), np.random.default_rng(0)
+    pen = ImageDraw.Draw(image)
+    for x, y, w, h in rng.integers(0, [width, height, 40, 9], (width * height // 900, 4)).tolist():
+        pen.rectangle((x, y, x + w, y + h), outline=tuple(rng.integers(0, 255, 3).tolist()))
+    image.putalpha(image.getchannel(0))
+    return image.convert(mode)
+
+
+@pytest.fixture
+def small_bands(monkeypatch):
+    monkeypatch.setattr(stored, "WHOLE", 4000)
+    monkeypatch.setattr(stored, "BAND", 1500)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_large_pictures_are_stored_in_bands(mode, small_bands):
+    image = drawing(70, 101, mode)
+    data = store(image)
+    assert data[:2] == BANDS + b"\5"
+    assert same(unstore(data, mode, 70, 101), image)
+    file = api.compress(image, lossless=True)
+    assert read(file).header.kind is Kind.STORED
+    assert (file[3], same(api.decompress(file), image)) == (VERSION_2, True)
+
+
+def test_large_alpha_is_stored_in_bands(small_bands):
+    alpha = np.asarray(drawing(70, 101, "L"))
+    data = pack_alpha(alpha)
+    assert data[:1] == BANDS
+    assert np.array_equal(unpack_alpha(data, *alpha.shape), alpha)
+    header = Header(Kind.LOSSLESS, "RGBA", 70, 101, b"abcd", 1024)
+    assert write(Container(header, b"", data))[3] == VERSION_2
+    assert write(Container(header, b"", BANDS))[3] < VERSION_2  # a plane of one value
+
+
+def test_palettes_and_wide_pictures_are_not_cut(small_bands):
+    for image in (drawing(70, 101).quantize(9), drawing(70, 101).convert("1"), Image.new("L", (16384, 2))):
+        assert store(image)[:1] == b"\x89"
+        assert same(unstore(store(image), image.mode, *image.size), image)
+
+
+def test_bands_that_are_damaged_are_refused(small_bands):
+    data = store(drawing(70, 101))
+    for spoilt in (
+        data[:-1],
+        data + b"x",
+        data[:1],
+        BANDS + b"\1" + data[2:],
+        BANDS + b"\x66" + data[2:],
+        BANDS + data,
+    ):
+        with pytest.raises(CorruptFile):
+            unstore(spoilt, "RGB", 70, 101)
+    for mode, size in (("P", (70, 101)), ("RGB", (70, 100)), ("RGB", (71, 101)), ("L", (70, 10))):
+        with pytest.raises(CorruptFile):
+            unstore(store(drawing(70, 101)), mode, *size)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.binary(max_size=60))
+def test_garbage_in_bands_raises_only_our_errors(blob):
+    with suppress(CorruptFile):
+        unstore(BANDS + blob, "RGB", 5, 7)
+
+
+def flat(mode, size=(200, 160)):
+    return Image.new("RGBA", size, (120, 130, 140, 99)).convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("make", [flat, lambda mode: drawing(640, 480, mode)])
+def test_a_search_that_stops_takes_no_more_bytes(make, mode, monkeypatch):
+    image = make(mode)
+    thorough = store(image)
+    monkeypatch.setattr(stored, "SEARCHED", 100)
+    assert len(store(image)) <= len(thorough)
+    assert same(unstore(store(image), mode, *image.size), image)
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+def test_large_flat_pictures_are_stored_unmodelled(lossless, monkeypatch):
+    monkeypatch.setattr(api, "encode_lossless", None)
+    monkeypatch.setattr(api.lossy, "encode", None)
+    image = flat("RGB", (2400, 1800))
+    file = api.compress(image, lossless=lossless)
+    assert len(file) < 1000
+    assert same(api.decompress(file), image)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA"])
+def test_a_model_that_falls_behind_is_not_asked_on(mode, monkeypatch):
+    image = drawing(200, 160, mode)
+    before = api.compress(image, lossless=True)
+    assert read(before).header.kind is Kind.STORED
+    monkeypatch.setattr(api, "LARGE", 100)
+    monkeypatch.setattr(api, "TILE", 64)
+    monkeypatch.setattr(api, "hopeless", lambda kept: 10)
+    monkeypatch.setattr(api, "finished", None)
+    assert api.compress(image, lossless=True) == before
+
+
+def test_a_model_that_does_well_on_a_large_picture_is_taken(monkeypatch):
+    image = scenery(160, 120)
+    before = api.compress(image, lossless=True)
+    assert read(before).header.kind is Kind.LOSSLESS
+    monkeypatch.setattr(api, "LARGE", 100)
+    monkeypatch.setattr(api, "SCREEN", 9.0)
+    assert api.compress(image, lossless=True) == before

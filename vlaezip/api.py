@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from vlaezip import archive, lossy, metadata, pixels, tuned, weights
+from vlaezip.codec import MAX_WORDS, TooLong
 from vlaezip.container import ARCHIVE_TILE, MODELLED_MODES, Bytes, Container, Header, Kind, read, write
 from vlaezip.devices import choose
 from vlaezip.errors import CorruptFile, ImageError, WrongKind
@@ -32,7 +33,7 @@ SURELY_SMALLER = {True: 0.25, False: 0.7}  # of a fast deflate's size, for scree
 # Over more strips than that, a glance at a quarter of each is within 12 % of a look at all, and decides clear cases.
 MANY_STRIPS, SURELY_PHOTOGRAPH, SURELY_LARGER = 3, 0.42, 0.6
 
-LARGE, PLAIN = 1 << 22, 0.01  # pixels; share of a picture that one of few colours and edges deflates to
+LARGE, FLAT = 1 << 22, 0.01  # pixels; what deflates below this share has next to nothing in it
 
 
 def compress(
@@ -65,13 +66,17 @@ def encode(image: Image.Image | Picture, options: Options) -> bytes:
         return stored(picture, store(picture))
     net = network(options)
     header = lossless_header(picture, options.model) if options.lossless else lossy_header(picture, options)
-    if (kept := plain_form(net, header, picture)) is not None:
-        return stored(picture, kept)
-    if options.lossless:
-        data = encode_lossless(net, header, colours_of(picture))
-    else:
-        data = lossy.encode(net, header, colours_of(picture), options.effort)
-    return finished(net, header, picture, data, options.effort)
+    kept = store(picture) if is_drawn(picture, options.lossless) else None
+    if kept is not None and 8 * len(kept) < least_bits(header, net.config.stride, net.config.latent):
+        return stored(picture, kept)  # any data of a model would be longer, or be refused as flat
+    try:
+        if options.lossless:
+            data = encode_lossless(net, header, colours_of(picture), MAX_WORDS if kept is None else hopeless(kept))
+        else:
+            data = lossy.encode(net, header, colours_of(picture), options.effort)
+    except TooLong:
+        return stored(picture, kept or store(picture))
+    return finished(net, header, picture, data, options.effort, kept)
 
 
 def colours_of(picture: Picture) -> Plane:
@@ -79,31 +84,21 @@ def colours_of(picture: Picture) -> Plane:
     return np.broadcast_to(picture.pixels, (*picture.pixels.shape[:2], 3))
 
 
-def finished(net: Vlae, header: Header, picture: Picture, data: bytes, effort: int) -> bytes:
-    """The file of a picture that a model coded, or that is stored because it takes less then, or is flat."""
+def finished(net: Vlae, header: Header, picture: Picture, data: bytes, effort: int, kept: bytes | None = None) -> bytes:
+    """The file of a picture that a model coded, or that is stored because it takes less then, or is flat. kept: what
+    was stored before.
+    """
     alpha = None if picture.alpha is None else pack_alpha(picture.alpha)
     size = len(data) + len(alpha or b"")
     flat = 8 * len(data) < least_bits(header, net.config.stride, net.config.latent)
-    if flat or may_be_smaller(picture, size):
+    if kept is None and (flat or may_be_smaller(picture, size)):
         kept = store(picture)
-        if len(kept) < size or flat:
-            return stored(picture, kept)
+    if kept is not None and (len(kept) < size or flat):
+        return stored(picture, kept)
     tuning = None
     if effort and header.kind is Kind.LOSSLESS:
         data, tuning = fit(net, header, colours_of(picture), data, effort)
     return write(Container(header, data, alpha, *picture.metadata[:3], tuning, notes=picture.notes))
-
-
-def plain_form(net: Vlae, header: Header, picture: Picture) -> bytes | None:
-    """A large picture as it is stored, where that takes less than any data that is not flat: no model need be asked,
-    for minutes, what would not be taken. Else None.
-    """
-    width, height = picture.size
-    samples = picture.rows(0, 1).size * height
-    if width * height < LARGE or deflated(picture, STRIP // 4) > PLAIN * samples:
-        return None
-    kept = store(picture)
-    return kept if 8 * len(kept) < least_bits(header, net.config.stride, net.config.latent) else None
 
 
 def stored(picture: Picture, kept: bytes) -> bytes:
@@ -218,6 +213,22 @@ def may_be_smaller(picture: Picture, size: int) -> bool:
             return False
     guess = deflated(picture, STRIP)
     return guess < SMALL or size > SURELY_SMALLER[guess < SCREEN * samples] * guess
+
+
+def is_drawn(picture: Picture, lossless: bool) -> bool:
+    """Whether a large picture is likely to be stored, so that this comes first; for a lossy one it has to be flat."""
+    width, height = picture.size
+    if width * height < LARGE:
+        return False
+    share = deflated(picture, STRIP // 4) / (picture.rows(0, 1).size * height)
+    return share < (SCREEN if lossless else FLAT)
+
+
+def hopeless(kept: bytes) -> int:
+    """Words from which a model's data will not come down to the bytes of what is stored: a quarter more, as a tile may
+    take a little less than nothing.
+    """
+    return max(len(kept), 1 << 16) * 5 // 16
 
 
 def deflated(picture: Picture, rows: int) -> float:

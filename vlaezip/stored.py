@@ -19,9 +19,10 @@ from vlaezip.pixels import STRIP, Picture, Plane
 WEBP_HEADER = struct.Struct("<4sI4s4sIBI")
 WEBP_MAX_SIDE = 2**14 - 1
 WEBP_CARRIER = {"L": "RGB", "LA": "RGBA", "RGB": "RGB", "RGBA": "RGBA"}  # what a mode becomes inside WebP
-# Methods of WebP. 6 takes ten times as long as 4, for what is mostly the same; 0 is smallest where all is flat.
-THOROUGH, QUICK = (6,), (0, 4)
-SEARCHED = 1 << 23  # pixels, up to which PNG and the thorough search are tried
+# Methods of WebP: 6 takes ten times as long as 4, mostly for the same bytes; 0 is smallest where all is flat.
+FLAT, USUAL, THOROUGH = 0, 4, 6
+SEARCHED = 1 << 23  # pixels, up to which PNG and the thorough method are tried
+SPARSE = 1 / 80  # bytes a pixel, below which that method is quick, and finds a little more
 WHOLE = 3 << 23  # pixels, above which a picture is cut: WebP takes 26 bytes a pixel to write, and 16 to read
 BAND = 1 << 23
 
@@ -48,8 +49,8 @@ def store(image: Image.Image | Picture) -> bytes:
     picture = pixels.split(image, strip=True)
     cuts = bands(picture)
     if len(cuts) == 1:
-        return _store(picture, SEARCHED)
-    parts = [_store(part, 0) for part in _cut(picture, cuts)]
+        return _store(picture)
+    parts = [_store(part, cut=True) for part in _cut(picture, cuts)]
     return BANDS + write_varint(len(parts)) + b"".join(write_varint(len(part)) + part for part in parts)
 
 
@@ -102,26 +103,41 @@ def _read_bands(data: B, height: int) -> Iterator[tuple[int, int, B]]:
         raise CorruptFile(f"{len(data) - offset} bytes follow the last band")
 
 
-def _store(picture: Picture, searched: int) -> bytes:
-    """The smallest sound form. searched: pixels up to which all are tried, and above which the quick ones are."""
-    found = sorted(_candidates(picture, picture.size[0] * picture.size[1] <= searched), key=len)
-    for data in found:
+def _store(picture: Picture, cut: bool = False) -> bytes:
+    """The smallest sound form. cut: it is a band of a larger picture."""
+    for data in sorted(_candidates(picture, cut), key=len):
         if _same(picture, _opened(data, picture.mode, *picture.size)):
             return data
     raise ImageError(f"mode {picture.mode} comes back changed from PNG and from WebP")
 
 
-def _candidates(picture: Picture, thorough: bool) -> Iterator[bytes]:
+def _candidates(picture: Picture, cut: bool) -> Iterator[bytes]:
     image = pixels.join(picture)
     webp = _has_webp(picture.mode, max(picture.size))
-    if thorough or not webp or picture.mode == "L":
+    if not webp or picture.mode == "L" or not _is_large(image, cut):
         _pad_palette(image, picture)
         yield _encode(image, "PNG", optimize=True)
     if webp:
         carrier = WEBP_CARRIER[picture.mode]
-        image = image if image.mode == carrier else image.convert(carrier)
-        for method in THOROUGH if thorough else QUICK:
-            yield _encode(image, "WEBP", lossless=True, exact=True, method=method, quality=100)
+        yield from _webps(image if image.mode == carrier else image.convert(carrier), cut)
+
+
+def _webps(image: Image.Image, cut: bool) -> Iterator[bytes]:
+    if not _is_large(image, cut):
+        yield _encode_webp(image, THOROUGH)
+        return
+    yield (flat := _encode_webp(image, FLAT))
+    yield (usual := _encode_webp(image, USUAL))
+    if not cut and len(usual) < min(len(flat), SPARSE * image.width * image.height):
+        yield _encode_webp(image, THOROUGH)
+
+
+def _is_large(image: Image.Image, cut: bool) -> bool:
+    return cut or image.width * image.height > SEARCHED
+
+
+def _encode_webp(image: Image.Image, method: int) -> bytes:
+    return _encode(image, "WEBP", lossless=True, exact=True, method=method, quality=100)
 
 
 def _unstore(data: Bytes, mode: str, width: int, height: int) -> Image.Image:
