@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -436,3 +437,28 @@ def test_the_package_has_one_face():
     data = vlaezip.compress(image)
     assert plain(vlaezip.decompress(data)) == plain(api.decompress(data))
     assert vlaezip.info(data).total == len(data)
+
+
+@pytest.mark.parametrize("thing", ["a.png", Path("a.png"), b"\x89PNG", np.zeros((4, 4, 3), np.uint8), None])
+def test_what_is_no_picture_is_told_what_is_taken(thing):
+    for call in (
+        api.compress,
+        lambda t: vlaezip.compress_batch([t]),
+        lambda t: api.compress_archive({"a": t}),
+        lambda t: api.compress_archive([("a", t)]),
+    ):
+        with pytest.raises(TypeError, match=r"PIL\.Image\.Image, found"):
+            call(thing)
+
+
+@pytest.mark.parametrize("thing", ["a.vlz", Path("a.vlz"), np.zeros(4, np.uint8), None, 7])
+def test_what_is_no_file_is_told_what_is_taken(thing):
+    for call in (api.decompress, api.decompress_archive, vlaezip.info, lambda t: vlaezip.decompress_batch([t])):
+        with pytest.raises(TypeError, match="from its bytes, found"):
+            call(thing)
+
+
+@pytest.mark.parametrize("thing", ["folder", Path("folder"), None, Image.new("L", (2, 2))])
+def test_what_is_no_set_of_pictures_is_told_what_is_taken(thing):
+    with pytest.raises(TypeError, match="names and pictures"):
+        api.compress_archive(thing)

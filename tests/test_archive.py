@@ -160,7 +160,7 @@ def estimate(net, header, x):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_price_is_the_models(kind):
     net, images = RANDOM[KINDS[kind]], pictures(150, kind)
-    _, mode, x = archive.gather(under_numbers(images))
+    _, mode, x, _ = archive.gather(under_numbers(images))
     header = Header(Kind.ARCHIVE, mode, WIDTH, HEIGHT, b"abcd", ARCHIVE_TILE, count=150)
     seen = archive.adapt(net.config, mode, x)
     data, bits = archive.encode(net, header, seen), estimate(net, header, seen)

@@ -259,8 +259,8 @@ def test_tunings_belong_to_lossless_pictures():
 
 def test_another_version_is_named():
     blob = bytearray(write(EXAMPLE))
-    blob[3] = 2
-    with pytest.raises(UnsupportedVersion, match="version 2"):
+    blob[3] = 3
+    with pytest.raises(UnsupportedVersion, match="version 3"):
         read(bytes(blob))
 
 

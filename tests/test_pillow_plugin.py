@@ -1,6 +1,7 @@
 """Pillow's doors: open, load, save, register."""
 
 import os
+import pickle
 import subprocess
 import sys
 from io import BytesIO
@@ -8,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 import vlaezip.pillow_plugin
 from vlaezip.container import Container, Header, Kind, write
-from vlaezip.pixels import store
+from vlaezip.stored import store
 
 RNG = np.random.default_rng(0)
 NOISE = Image.fromarray(RNG.integers(0, 256, (16, 24, 3), np.uint8))
@@ -35,7 +37,7 @@ def test_open_reads_the_header_and_load_the_picture():
     image = Image.open(BytesIO(STORED))
     assert (image.format, image.mode, image.size) == ("VLZ", "RGB", (24, 16))
     assert image.info["vlz"].kind == Kind.STORED
-    assert "icc_profile" not in image.info
+    assert (image.info["icc_profile"], image.info["exif"]) == (b"colours", b"Exif\0\0")
     assert image.load()[5, 7] == NOISE.getpixel((5, 7))
     assert image.tobytes() == NOISE.tobytes()
     assert (image.info["icc_profile"], image.info["exif"]) == (b"colours", b"Exif\0\0")
@@ -44,6 +46,130 @@ def test_open_reads_the_header_and_load_the_picture():
 
 def test_open_works_on_a_header_alone():
     assert Image.open(BytesIO(STORED[:7])).size == (24, 16)
+    for end in range(7, len(STORED), 5):
+        assert Image.open(BytesIO(STORED[:end])).getexif() == {}
+
+
+EXIF = Image.Exif()
+EXIF[274], EXIF[271] = 6, "maker"
+XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><a/></x:xmpmeta>"
+
+
+def rich(**more):
+    image = NOISE.copy()
+    image.info |= {"exif": EXIF.tobytes(), "xmp": XMP, "icc_profile": b"colours", "gamma": 0.5, "Title": "a"} | more
+    return image
+
+
+def test_metadata_is_there_before_the_samples():
+    image = Image.open(BytesIO(saved(rich(), lossless=True)))
+    assert image._im is None
+    assert (image.info["gamma"], image.info["Title"], image.info["icc_profile"]) == (0.5, "a", b"colours")
+    assert (image.getexif()[274], image.getexif()[271]) == (6, "maker")
+    assert image.info["xmp"] == XMP
+    assert image._im is None
+    image.load()
+    assert (image.getexif()[274], image.info["Title"]) == (6, "a")
+
+
+def test_what_is_changed_before_load_stays_changed():
+    image = Image.open(BytesIO(saved(rich())))
+    image.info["Title"] = "b"
+    image.getexif()[271] = "other"
+    image.load()
+    assert (image.info["Title"], image.getexif()[271]) == ("b", "other")
+
+
+def test_verify_checks_every_checksum():
+    good = saved(rich())
+    image = Image.open(BytesIO(good))
+    image.verify()
+    with pytest.raises(OSError, match="open it anew"):
+        image.load()
+    for where in range(10, len(good), 7):
+        with pytest.raises(OSError, match=r"checksum|needs|follow|after|identify|bytes"):
+            Image.open(BytesIO(good[:where] + bytes([good[where] ^ 1]) + good[where + 1 :])).verify()
+    for cut in (good[:-1], good + b"x"):
+        with pytest.raises(OSError, match=r"checksum|needs|follow|after|identify|bytes"):
+            Image.open(BytesIO(cut)).verify()
+
+
+def test_a_path_is_closed_by_verify(tmp_path):
+    (tmp_path / "a.vlz").write_bytes(STORED)
+    image = Image.open(tmp_path / "a.vlz")
+    image.verify()
+    assert image.fp is None
+
+
+def test_an_image_that_was_closed_says_so(tmp_path):
+    (tmp_path / "a.vlz").write_bytes(STORED)
+    with Image.open(tmp_path / "a.vlz") as image:
+        pass
+    with pytest.raises(OSError, match="closed"):
+        image.load()
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"exif": EXIF}, ("exif", EXIF.tobytes())),
+        ({"exif": EXIF.tobytes()}, ("exif", EXIF.tobytes())),
+        ({"exif": Image.Exif()}, ("exif", None)),
+        ({"exif": None}, ("exif", None)),
+        ({"exif": b""}, ("exif", None)),
+        ({"icc_profile": None}, ("icc_profile", None)),
+        ({"icc_profile": b"other"}, ("icc_profile", b"other")),
+        ({"xmp": None}, ("xmp", None)),
+        ({"xmp": XMP.decode()}, ("xmp", XMP)),
+        ({"dpi": (300, 300)}, ("dpi", (300, 300))),
+        ({"dpi": [300, 150]}, ("dpi", (300, 150))),
+        ({"dpi": None}, ("dpi", None)),
+        ({"comment": "hé"}, ("comment", "hé".encode())),
+        ({"comment": b"x"}, ("comment", b"x")),
+        ({"comment": None}, ("comment", None)),
+        ({"strip": True, "dpi": None}, ("gamma", None)),
+        ({"optimize": True}, ("dpi", (90, 90))),
+    ],
+)
+def test_save_takes_what_other_plugins_take(given, found):
+    image = rich(dpi=(90, 90), comment=b"mine")
+    before = dict(image.info)
+    key, value = found
+    assert Image.open(BytesIO(saved(image, **given))).info.get(key) == value
+    assert image.info == before
+
+
+def test_save_takes_the_info_of_a_png():
+    info = PngInfo()
+    info.add_text("Title", "new")
+    info.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    info.add(b"cICP", bytes([9, 16, 0, 1]))
+    back = Image.open(BytesIO(saved(NOISE, pnginfo=info)))
+    assert (back.info["Title"], back.info["xmp"], back.info["cICP"]) == ("new", XMP, bytes([9, 16, 0, 1]))
+
+
+def test_tags_of_a_tiff_are_kept_whatever_is_given():
+    tiff = BytesIO()
+    NOISE.save(tiff, "TIFF", description="a field")
+    image = Image.open(tiff)
+    assert Image.open(BytesIO(saved(image, icc_profile=b"mine"))).getexif()[270] == "a field"
+
+
+def test_an_image_that_is_not_loaded_yet_can_be_worked_with():
+    def fresh():
+        return Image.open(BytesIO(saved(rich(), lossless=True)))
+
+    for same in (fresh().copy(), pickle.loads(pickle.dumps(fresh())), fresh().convert("RGB"), fresh().crop()):
+        assert (same.tobytes(), same.info["Title"]) == (NOISE.tobytes(), "a")
+    small = fresh()
+    small.thumbnail((12, 12))
+    assert small.size == (12, 8)
+    with fresh() as image:
+        assert image.transpose(Image.Transpose.ROTATE_90).size == (16, 24)
+    assert ImageOps.exif_transpose(fresh()).size == (16, 24)
+    png = BytesIO()
+    fresh().save(png, "PNG")
+    assert Image.open(png).tobytes() == NOISE.tobytes()
 
 
 def test_a_path_is_opened_saved_and_closed(tmp_path):
@@ -91,8 +217,8 @@ def test_operations_load_by_themselves():
 def test_other_bytes_are_left_to_other_plugins():
     with pytest.raises(UnidentifiedImageError):
         Image.open(BytesIO(b"VLZ\1\xff"))
-    with pytest.raises(OSError, match="version 2"):
-        Image.open(BytesIO(b"VLZ\2" + bytes(20)))
+    with pytest.raises(OSError, match="version 3"):
+        Image.open(BytesIO(b"VLZ\3" + bytes(20)))
 
 
 def test_a_damaged_file_is_an_oserror():

@@ -2,11 +2,13 @@
 
 import zlib
 from collections.abc import Iterable, Mapping
+from os import PathLike
 
 import numpy as np
 from PIL import Image
 
-from vlaezip import archive, lossy, pixels, tuned, weights
+from vlaezip import archive, lossy, metadata, pixels, tuned, weights
+from vlaezip.codec import MAX_WORDS, TooLong
 from vlaezip.container import ARCHIVE_TILE, MODELLED_MODES, Bytes, Container, Header, Kind, read, write
 from vlaezip.devices import choose
 from vlaezip.errors import CorruptFile, ImageError, WrongKind
@@ -19,6 +21,7 @@ from vlaezip.names import numbered
 from vlaezip.options import Options, check_draws, found
 from vlaezip.pixels import Part, Picture, Plane
 from vlaezip.progress import Progress, unheard
+from vlaezip.stored import pack_alpha, store, unpack_alpha, unstore
 from vlaezip.vlae import Vlae
 
 TILE = 1024
@@ -30,6 +33,8 @@ SCREEN = 0.35  # what deflates below this share is no photograph: long repeats, 
 SURELY_SMALLER = {True: 0.25, False: 0.7}  # of a fast deflate's size, for screens and others: no stored form can win
 # Over more strips than that, a glance at a quarter of each is within 12 % of a look at all, and decides clear cases.
 MANY_STRIPS, SURELY_PHOTOGRAPH, SURELY_LARGER = 3, 0.42, 0.6
+
+LARGE, FLAT = 1 << 22, 0.01  # pixels; what deflates below this share has next to nothing in it
 
 
 def compress(
@@ -61,15 +66,20 @@ def encode(image: Image.Image | Picture, options: Options, progress: Progress = 
     """compress, with options that were checked before."""
     picture = pixels.split(image, options.strip)
     if picture.mode not in MODELLED_MODES:
-        return stored(picture, pixels.store(pixels.join(picture)))
+        return stored(picture, store(picture))
     net = network(options)
-    if options.lossless:
-        header = lossless_header(picture, options.model)
-        data = encode_lossless(net, header, colours_of(picture))
-    else:
-        header = lossy_header(picture, options)
-        data = lossy.encode(net, header, colours_of(picture), options.effort, progress)
-    return finished(net, header, picture, data, options.effort, progress)
+    header = lossless_header(picture, options.model) if options.lossless else lossy_header(picture, options)
+    kept = store(picture) if is_drawn(picture, options.lossless) else None
+    if kept is not None and 8 * len(kept) < least_bits(header, net.config.stride, net.config.latent):
+        return stored(picture, kept)  # any data of a model would be longer, or be refused as flat
+    try:
+        if options.lossless:
+            data = encode_lossless(net, header, colours_of(picture), MAX_WORDS if kept is None else hopeless(kept))
+        else:
+            data = lossy.encode(net, header, colours_of(picture), options.effort, progress)
+    except TooLong:
+        return stored(picture, kept or store(picture))
+    return finished(net, header, picture, data, options.effort, kept, progress)
 
 
 def colours_of(picture: Picture) -> Plane:
@@ -78,26 +88,29 @@ def colours_of(picture: Picture) -> Plane:
 
 
 def finished(
-    net: Vlae, header: Header, picture: Picture, data: bytes, effort: int, progress: Progress = unheard
-) -> bytes:
-    """The file of a picture that a model coded, or that is stored because it takes less then, or is flat."""
-    alpha = None if picture.alpha is None else pixels.pack_alpha(picture.alpha)
+    net: Vlae, header: Header, picture: Picture, data: bytes, effort: int, kept: bytes | None = None,
+    progress: Progress = unheard,
+) -> bytes:  # fmt: skip
+    """The file of a picture that a model coded, or that is stored because it takes less then, or is flat. kept: what
+    was stored before.
+    """
+    alpha = None if picture.alpha is None else pack_alpha(picture.alpha)
     size = len(data) + len(alpha or b"")
     flat = 8 * len(data) < least_bits(header, net.config.stride, net.config.latent)
-    if flat or may_be_smaller(picture, size):
-        kept = pixels.store(pixels.join(picture))
-        if len(kept) < size or flat:
-            return stored(picture, kept)
+    if kept is None and (flat or may_be_smaller(picture, size)):
+        kept = store(picture)
+    if kept is not None and (len(kept) < size or flat):
+        return stored(picture, kept)
     tuning = None
     if effort and header.kind is Kind.LOSSLESS:
         data, tuning = fit(net, header, colours_of(picture), data, effort, progress)
-    return write(Container(header, data, alpha, picture.icc, picture.exif, picture.xmp, tuning))
+    return write(Container(header, data, alpha, *picture.metadata[:3], tuning, notes=picture.notes))
 
 
 def stored(picture: Picture, kept: bytes) -> bytes:
-    """The file of a picture that no model takes, or that is smaller so: as pixels.store keeps it."""
+    """The file of a picture that no model takes, or that is smaller so: as stored.store keeps it."""
     header = Header(Kind.STORED, picture.mode, *picture.size)
-    return write(Container(header, kept, None, picture.icc, picture.exif, picture.xmp))
+    return write(Container(header, kept, None, *picture.metadata[:3], notes=picture.notes))
 
 
 def lossless_header(picture: Picture, model: str) -> Header:
@@ -125,8 +138,8 @@ def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> I
     if header.kind is Kind.ARCHIVE:
         raise WrongKind(f"the file is an archive of {header.count} pictures: decompress_archive reads it")
     if header.kind is Kind.STORED:
-        image = pixels.unstore(file.data, header.mode, header.width, header.height)
-        return pixels.attach(image, file.icc, file.exif, file.xmp)
+        image = unstore(file.data, header.mode, header.width, header.height)
+        return metadata.attach(image, file.metadata)
     info = weights.find(header.model)
     if header.kind is Kind.LOSSLESS:
         net = weights.load(info.path, "lossless", device)
@@ -146,8 +159,8 @@ def joined(file: Container, parts: Iterable[Part]) -> Image.Image:
     header = file.header
     image = pixels.assemble(header.width, header.height, header.grey, parts)
     if file.alpha is not None:
-        image.putalpha(Image.fromarray(pixels.unpack_alpha(file.alpha, header.height, header.width)))
-    return pixels.attach(image, file.icc, file.exif, file.xmp)
+        image.putalpha(Image.fromarray(unpack_alpha(file.alpha, header.height, header.width)))
+    return metadata.attach(image, file.metadata)
 
 
 def compress_archive(
@@ -161,12 +174,15 @@ def compress_archive(
 
     They share one chain of bits-back, so a file is as long as the model says, and none comes back without the others.
     draws: of z for each picture, 1..64: the length goes from -ELBO towards the likelihood (coupled.py), and the time of
-    both ways up, for every draw by that of one encoding. Metadata is left out. Raises OptionError, and ImageError for
-    pictures or names that are not taken.
+    both ways up, for every draw by that of one encoding. Metadata is left out, with a warning that names it. Raises
+    OptionError, and ImageError for pictures or names that are not taken.
     """
     check_draws(draws)
     info, device = found(model), choose(device)
-    names, mode, samples = archive.gather(images.items() if isinstance(images, Mapping) else images)
+    if isinstance(images, str | bytes | PathLike) or not isinstance(images, Iterable):
+        raise TypeError(f"an archive is made of names and pictures, found {type(images).__name__}")
+    names, mode, samples, lost = archive.gather(images.items() if isinstance(images, Mapping) else images)
+    metadata.warn((f"{word} (of {name!r})" for word, name in lost.items()), "the archive")
     count, height, width, _ = samples.shape
     net = weights.load(info.path, "lossless", device)
     header = Header(Kind.ARCHIVE, mode, width, height, bytes.fromhex(info.id), ARCHIVE_TILE, count=count)
@@ -203,6 +219,22 @@ def may_be_smaller(picture: Picture, size: int) -> bool:
             return False
     guess = deflated(picture, STRIP)
     return guess < SMALL or size > SURELY_SMALLER[guess < SCREEN * samples] * guess
+
+
+def is_drawn(picture: Picture, lossless: bool) -> bool:
+    """Whether a large picture is likely to be stored, so that this comes first; for a lossy one it has to be flat."""
+    width, height = picture.size
+    if width * height < LARGE:
+        return False
+    share = deflated(picture, STRIP // 4) / (picture.rows(0, 1).size * height)
+    return share < (SCREEN if lossless else FLAT)
+
+
+def hopeless(kept: bytes) -> int:
+    """Words from which a model's data will not come down to the bytes of what is stored: a quarter more, as a tile may
+    take a little less than nothing.
+    """
+    return max(len(kept), 1 << 16) * 5 // 16
 
 
 def deflated(picture: Picture, rows: int) -> float:

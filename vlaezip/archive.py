@@ -5,13 +5,14 @@ and 255 if it is binary), and 1 if it is binary. Pictures are uint8 [N, H, W, C]
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from vlaezip import codec, pixels, tiles
+from vlaezip import codec, metadata, pixels, tiles
 from vlaezip.config import VlaeConfig
 from vlaezip.container import ARCHIVED_MODES, Bytes, Header, check_count
 from vlaezip.errors import CorruptFile, ImageError
@@ -52,18 +53,30 @@ def runs(header: Header, draws: int) -> list[slice]:
     return [slice(start, end) for start, end in pairwise(accumulate(sizes, initial=0))]
 
 
-def gather(images: Iterable[tuple[str, Image.Image]]) -> tuple[tuple[str, ...], str, Plane]:
-    """Names, mode and samples [N, H, W, C] of pictures. Raises ImageError, which names the one that is at fault."""
+class Gathered(NamedTuple):
+    """Pictures of an archive: names, mode, samples [N, H, W, C]; and what is left out, with the first that had it."""
+
+    names: tuple[str, ...]
+    mode: str
+    samples: Plane
+    lost: dict[str, str]
+
+
+def gather(images: Iterable[tuple[str, Image.Image]]) -> Gathered:
+    """Raises ImageError, which names the picture that is at fault."""
     names: list[str] = []
+    lost: dict[str, str] = {}
     samples: list[Plane] = []
     mode = form = ""
     for name, image in images:
         try:
+            lost |= {word: name for word in beside(image) if word not in lost}
             picture = pixels.split(image, strip=True)
-            mode, found = picture.mode, f"{picture.mode} {image.width} x {image.height}"
+            (width, height), mode = picture.size, picture.mode
+            found = f"{mode} {width} x {height}"
             form = form or found
             check_alike(mode, found, form)
-            check_count(len(names) + 1, image.width, image.height)
+            check_count(len(names) + 1, width, height)
         except (ImageError, CorruptFile) as error:
             raise ImageError(f"{name}: {error}") from None
         names.append(name)
@@ -71,9 +84,21 @@ def gather(images: Iterable[tuple[str, Image.Image]]) -> tuple[tuple[str, ...], 
     if not names:
         raise ImageError("an archive holds one picture at least")
     try:
-        return checked(names, len(names)), mode, np.stack(samples)
+        return Gathered(checked(names, len(names)), mode, np.stack(samples), lost)
     except CorruptFile as error:
         raise ImageError(str(error)) from None
+
+
+def beside(image: Image.Image | Picture) -> list[str]:
+    """What stands beside the samples of a picture, in words. Raises ImageError and TypeError."""
+    if isinstance(image, Picture):
+        return metadata.names(image.metadata)
+    pixels.check_picture(image)
+    chunks, lost = pixels.passed_over(image)
+    with suppress(ImageError):  # of EXIF that cannot be read
+        found, more = metadata.gathered(pixels.prepare(image), chunks)
+        lost = metadata.names(found) + lost + more
+    return lost
 
 
 def check_alike(mode: str, found: str, first: str) -> None:

@@ -16,7 +16,7 @@ from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.choice import Longs
 from vlaezip.coding.codecs import Codec, bits_back, latent_first, whitened
-from vlaezip.coding.deep import Deep, lift, sink, whole
+from vlaezip.coding.deep import Deep, length, lift, sink, whole
 from vlaezip.coding.logistic import Ints, intervals
 from vlaezip.coding.tables import PRECISION, TEMPERATURE
 from vlaezip.coupled import Points
@@ -24,6 +24,7 @@ from vlaezip.errors import CorruptFile
 from vlaezip.tiles import Tile, split
 from vlaezip.vlae import Posterior, Shape, Vlae
 
+MAX_WORDS = 1 << 40  # more than any stack comes to
 FIRST_LEVEL = 0  # rounding of a block that gets no refund
 TRIM = 1 << (PRECISION - 7)  # a dream draws from the middle 126/128 of each mixture: no stray can leave
 
@@ -132,15 +133,29 @@ def within_reach(model: Vlae, shape: Shape, lanes: int) -> int:
     return ans.WHITE_WORDS + lanes + symbols * PRECISION // 32 + 1
 
 
+class TooLong(Exception):
+    """A stack has come to more words than were wanted."""
+
+
 def push_blocks(
-    model: Vlae, message: Message, blocks: Iterable[Ints], grey: bool, refund: Refund, draws: int = 1
+    model: Vlae,
+    message: Message,
+    blocks: Iterable[Ints],
+    grey: bool,
+    refund: Refund,
+    draws: int = 1,
+    most: int = MAX_WORDS,
 ) -> Message:
-    """Push blocks on one stack. Raises CorruptFile where a refund finds too few bits to take."""
+    """Push blocks on one stack. Raises CorruptFile where a refund finds too few bits to take, and TooLong after a block
+    that leaves more than `most` words.
+    """
     stack, lanes = Deep(message), len(message.heads)
     for number, x in enumerate(blocks):
         shape = x.shape[:3]
-        top, below = lift(stack, most := within_reach(model, shape, lanes))
-        stack = sink(Deep(block_codec(model, shape, grey, refund, number, draws).push(top, x), below), most)
+        top, below = lift(stack, reach := within_reach(model, shape, lanes))
+        stack = sink(Deep(block_codec(model, shape, grey, refund, number, draws).push(top, x), below), reach)
+        if length(stack) > most:
+            raise TooLong
     return whole(stack)
 
 

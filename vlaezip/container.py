@@ -5,19 +5,22 @@ Everything read is hostile: each number is compared with a limit before it is us
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import chain
-from typing import TypeVar
+from typing import IO, NamedTuple, TypeVar
 
-from vlaezip import names
+from vlaezip import names, notes
 from vlaezip.errors import CorruptFile, FileError, UnsupportedVersion
+from vlaezip.notes import Notes
 
 Bytes = bytes | memoryview
 B = TypeVar("B", bytes, memoryview)
 
-MAGIC, VERSION = b"VLZ", 1
+MAGIC, VERSION, VERSION_2 = b"VLZ", 1, 2  # a file has the lowest version that knows all that it holds
+BANDS = b"B"  # how a stored picture starts that is cut into several
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
 MODELLED_MODES = ("L", "LA", "RGB", "RGBA")
 ARCHIVED_MODES = ("1", "L", "RGB")
@@ -30,6 +33,8 @@ MIN_TILE_LOG2, MAX_TILE_LOG2 = 6, 13
 ARCHIVE_TILE = 1 << MIN_TILE_LOG2  # always: pictures of an archive are not cut
 MAX_LANES_LOG2 = 12
 MAX_METADATA = 16 * 2**20
+MAX_DEFLATED = MAX_METADATA + 2**16  # what does not deflate grows by less
+MAX_START = 6  # bytes of a chunk before its payload
 LAST = 0x80  # set in the type byte of the last chunk, so that a file cut between two chunks is found out
 
 PROLOGUE = struct.Struct("<3sBB")  # magic, version, kind | mode << 2
@@ -66,6 +71,19 @@ class ChunkType(IntEnum):
     XMP = 5
     TUNING = 6
     NAMES = 7
+    NOTES = 8
+
+
+METADATA = (ChunkType.ICC, ChunkType.EXIF, ChunkType.XMP, ChunkType.NOTES)
+
+
+class Metadata(NamedTuple):
+    """What stands beside the samples of a picture: profile, EXIF, XMP and notes, in the order of METADATA."""
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    notes: Notes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +142,8 @@ class Container:
     Of a file that was read, DATA is a view and no copy.
 
     The law: alpha is there exactly if the mode has alpha and the picture is not STORED, and a tuning only if it is
-    LOSSLESS. Names are only in an ARCHIVE, one a picture, distinct and safe; it has no metadata. CorruptFile otherwise.
+    LOSSLESS. Names are only in an ARCHIVE, one a picture, distinct and safe; it has no metadata. Notes are sound.
+    CorruptFile otherwise.
     """
 
     header: Header
@@ -135,6 +154,17 @@ class Container:
     xmp: bytes | None = None
     tuning: bytes | None = None
     names: tuple[str, ...] | None = None
+    notes: Notes | None = None
+
+    @property
+    def metadata(self) -> Metadata:
+        return Metadata(self.icc, self.exif, self.xmp, self.notes)
+
+    @property
+    def version(self) -> int:
+        """Of the format: notes and bands are known from 2 on."""
+        stored = self.data if self.header.kind == Kind.STORED else self.alpha or b""
+        return VERSION_2 if self.notes is not None or _has_bands(stored) else VERSION
 
     def __post_init__(self) -> None:
         if self.tuning is not None and self.header.kind != Kind.LOSSLESS:
@@ -143,7 +173,7 @@ class Container:
         if wanted != (self.alpha is not None):
             found = "without alpha" if wanted else "with alpha"
             raise CorruptFile(f"{self.header.kind.name} picture of mode {self.header.mode} comes {found}")
-        if self.header.kind == Kind.ARCHIVE and (self.icc, self.exif, self.xmp) != (None, None, None):
+        if self.header.kind == Kind.ARCHIVE and self.metadata != Metadata():
             raise CorruptFile("ARCHIVE comes with metadata, only single pictures have any")
         if self.names is not None:
             if self.header.kind != Kind.ARCHIVE:
@@ -151,6 +181,8 @@ class Container:
                     f"{self.header.kind.name} picture comes with names, only those of an ARCHIVE have any"
                 )
             names.checked(self.names, self.header.count)
+        if self.notes is not None:
+            notes.checked(self.notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +201,7 @@ class Info:
 
 def write(container: Container) -> bytes:
     """The file. The law: read(write(c)) == c. Raises FileError on metadata over 16 MiB."""
-    head = write_header(container.header)
+    head = write_header(container.header, container.version)
     payloads: dict[ChunkType, Bytes | None] = {
         ChunkType.DATA: container.data,
         ChunkType.ALPHA: container.alpha,
@@ -178,6 +210,7 @@ def write(container: Container) -> bytes:
         ChunkType.XMP: _deflate(container.xmp),
         ChunkType.TUNING: container.tuning,
         ChunkType.NAMES: _deflate(None if container.names is None else names.write(container.names)),
+        ChunkType.NOTES: _deflate(None if container.notes is None else notes.write(container.notes)),
     }
     there = {kind: payload for kind, payload in payloads.items() if payload is not None}
     last = max(there)
@@ -187,27 +220,52 @@ def write(container: Container) -> bytes:
 
 def read(data: bytes) -> Container:
     """Inverse of write. Raises FileError, never anything else."""
-    header, offset = read_header(data)
-    views = dict(_read_chunks(memoryview(data), offset))
+    header, views = _opened(data)
     content = views.pop(ChunkType.DATA)
     chunks = {kind: bytes(view) for kind, view in views.items()}
-    icc, exif, xmp = (_inflate(chunks.get(kind)) for kind in (ChunkType.ICC, ChunkType.EXIF, ChunkType.XMP))
+    beside = _read_metadata(chunks)
     alpha, tuning = chunks.get(ChunkType.ALPHA), chunks.get(ChunkType.TUNING)
     titles = _inflate(chunks.get(ChunkType.NAMES))
     told = None if titles is None else names.read(titles, header.count)
-    return Container(header, content, alpha, icc, exif, xmp, tuning, told)
+    file = Container(header, content, alpha, beside.icc, beside.exif, beside.xmp, tuning, told, beside.notes)
+    if data[len(MAGIC)] != file.version:
+        raise CorruptFile(f"file has version {data[len(MAGIC)]}, what it holds is of version {file.version}")
+    return file
+
+
+def skim(file: IO[bytes]) -> tuple[Header, Metadata]:
+    """Header and metadata of a file that can be sought in; the rest is passed over, and may be damaged or missing.
+
+    Raises FileError where the header is at fault. Metadata that is damaged counts as missing, until the file is read.
+    """
+
+    def fetch(start: int, size: int) -> bytes:
+        file.seek(start)
+        return file.read(min(size, MAX_DEFLATED))
+
+    header, offset = read_header(start := fetch(0, MAX_HEADER))
+    chunks: dict[ChunkType, bytes] = {}
+    with suppress(CorruptFile):
+        chunks.update(_read_chunks(fetch, start[:offset], METADATA))
+    with suppress(CorruptFile):
+        return header, _read_metadata(chunks)
+    return header, Metadata()
+
+
+def _read_metadata(chunks: dict[ChunkType, bytes]) -> Metadata:
+    icc, exif, xmp, told = (_inflate(chunks.get(kind)) for kind in METADATA)
+    return Metadata(icc, exif, xmp, None if told is None else notes.read(told))
 
 
 def info(data: bytes) -> Info:
     """Describe a file without decoding it; every checksum is verified. Raises FileError."""
-    header, offset = read_header(data)
-    sizes = {kind.name: len(payload) for kind, payload in _read_chunks(memoryview(data), offset)}
-    return Info(header, sizes, len(data))
+    header, chunks = _opened(data)
+    return Info(header, {kind.name: len(payload) for kind, payload in chunks.items()}, len(data))
 
 
-def write_header(header: Header) -> bytes:
+def write_header(header: Header, version: int = VERSION) -> bytes:
     """At most MAX_HEADER bytes. The law: read_header(write_header(h)) == (h, length)."""
-    parts = [PROLOGUE.pack(MAGIC, VERSION, header.kind | MODES.index(header.mode) << 2)]
+    parts = [PROLOGUE.pack(MAGIC, version, header.kind | MODES.index(header.mode) << 2)]
     parts += [write_varint(header.width), write_varint(header.height)]
     if header.kind != Kind.STORED:
         geometry = (header.tile.bit_length() - 1 - MIN_TILE_LOG2) | (header.lanes.bit_length() - 1) << 4
@@ -220,7 +278,11 @@ def write_header(header: Header) -> bytes:
 
 
 def read_header(data: bytes) -> tuple[Header, int]:
-    """Inverse of write_header: the header and where it ends. Raises FileError, never anything else."""
+    """Inverse of write_header: the header and where it ends. Raises FileError, and TypeError for what is no bytes."""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(
+            f"a .vlz file is read from its bytes, found {type(data).__name__}: Path(...).read_bytes() has them"
+        )
     kind, mode = _read_prologue(data)
     width, offset = read_varint(data, PROLOGUE.size, "width")
     height, offset = read_varint(data, offset, "height")
@@ -280,8 +342,8 @@ def _read_prologue(data: bytes) -> tuple[Kind, str]:
     if data[: len(MAGIC)] != MAGIC:
         raise CorruptFile(f"not a .vlz file: starts with {bytes(data[: len(MAGIC)])!r}, not {MAGIC!r}")
     _, version, what = PROLOGUE.unpack(_take(data, 0, PROLOGUE.size, "header"))
-    if version != VERSION:
-        raise UnsupportedVersion(f"file has version {version}, this reader knows {VERSION}")
+    if version not in (VERSION, VERSION_2):
+        raise UnsupportedVersion(f"file has version {version}, this reader knows {VERSION} and {VERSION_2}")
     kind, mode = what & 3, what >> 2
     if kind >= len(Kind) or mode >= len(MODES):
         raise CorruptFile(f"kind {kind} and mode {mode} are not below {len(Kind)} and {len(MODES)}")
@@ -300,23 +362,43 @@ def _write_chunk(kind: ChunkType, payload: Bytes, last: bool, head: bytes) -> tu
     return start, payload, CRC.pack(_checksum(head, start, payload))
 
 
-def _read_chunks(data: memoryview, offset: int) -> Iterator[tuple[ChunkType, memoryview]]:
-    """Chunks from offset to the end of the file, each checked before it is yielded. Raises CorruptFile."""
-    head, before, last = data[:offset], 0, False
+def _opened(data: bytes) -> tuple[Header, dict[ChunkType, memoryview]]:
+    """The header of a file, and the payload of each of its chunks, all checked. Raises FileError."""
+    header, offset = read_header(data)
+    view = memoryview(data)
+    chunks = dict(_read_chunks(lambda start, size: view[start : start + size], data[:offset], tuple(ChunkType)))
+    return header, chunks
+
+
+def _read_chunks(
+    fetch: Callable[[int, int], B], head: bytes, wanted: Sequence[ChunkType]
+) -> Iterator[tuple[ChunkType, B]]:
+    """Chunks after the header, those that are wanted: each is checked before it is yielded. Raises CorruptFile.
+
+    fetch: the bytes of the file from an offset, so many or those that are left.
+    """
+    offset, before, last = len(head), 0, False
     while not last:
-        start = offset
-        (tag,) = _take(data, offset, 1, "chunk")
+        start = fetch(offset, MAX_START)
+        (tag,) = _take(start, 0, 1, "chunk")
         kind, last = _next_type(tag & ~LAST, before), bool(tag & LAST)
-        length, offset = read_varint(data, offset + 1, f"length of {kind.name}")
-        payload = _take(data, offset, length, kind.name)
-        (crc,) = CRC.unpack(_take(data, offset + length, CRC.size, f"checksum of {kind.name}"))
-        found = _checksum(head, data[start:offset], payload)
-        if found != crc:
-            raise CorruptFile(f"checksum of {kind.name} is {found:08x}, the file says {crc:08x}")
-        yield kind, payload
+        length, size = read_varint(start, 1, f"length of {kind.name}")
+        offset += size
+        if kind in wanted:
+            yield kind, _checked(kind, fetch(offset, length + CRC.size), length, head, start[:size])
         before, offset = kind, offset + length + CRC.size
-    if offset != len(data):
-        raise CorruptFile(f"{len(data) - offset} bytes follow the last chunk, expected none")
+    if fetch(offset, 1):
+        raise CorruptFile("bytes follow the last chunk, expected none")
+
+
+def _checked(kind: ChunkType, rest: B, length: int, head: bytes, start: B) -> B:
+    """The payload of a chunk, of it and the checksum behind it."""
+    payload = _take(rest, 0, length, kind.name)
+    (crc,) = CRC.unpack(_take(rest, length, CRC.size, f"checksum of {kind.name}"))
+    found = _checksum(head, start, payload)
+    if found != crc:
+        raise CorruptFile(f"checksum of {kind.name} is {found:08x}, the file says {crc:08x}")
+    return payload
 
 
 def _next_type(number: int, before: int) -> ChunkType:
@@ -339,6 +421,10 @@ def _deflate(plain: bytes | None) -> bytes | None:
     if len(plain) > MAX_METADATA:
         raise FileError(f"metadata of {len(plain)} bytes, at most {MAX_METADATA} are taken")
     return zlib.compress(plain, 9)
+
+
+def _has_bands(stored: Bytes) -> bool:
+    return len(stored) > 1 and stored[:1] == BANDS  # one byte alone is a plane of alpha
 
 
 def _inflate(packed: bytes | None) -> bytes | None:

@@ -9,6 +9,9 @@ VlaezipError
 ├── ImageError                the picture is at fault: a mode, size or kind that is not taken
 ├── OptionError               an option is at fault, alone or beside the others; also a ValueError
 └── ModelError                the weights or the device are: the law of exactness is broken, or an answer is wrong
+
+VlaezipWarning
+└── MetadataWarning           what stood beside the samples of a picture is not all kept
 """
 
 
@@ -50,3 +53,7 @@ class OptionError(VlaezipError, ValueError):
 
 class ModelError(VlaezipError):
     """Weights that break the law of exactness, fail their known-answer test, or a device that cannot run them."""
+
+
+class MetadataWarning(VlaezipWarning):
+    """Something that stood beside the samples of a picture is not kept; the message names it."""

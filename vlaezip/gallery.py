@@ -37,8 +37,8 @@ def reconstruct(net: Vlae, x: Ints, seed: int = 0, search: bool = False) -> tupl
 
 def gather(net: Vlae, images: Sequence[tuple[str, Image.Image]]) -> Ints:
     """Pictures of one size as the net sees them: int32 [N, H, W, C]. Raises ImageError."""
-    _, mode, samples = archive.gather(images)
-    return archive.adapt(net.config, mode, samples).astype(np.int32)
+    found = archive.gather(images)
+    return archive.adapt(net.config, found.mode, found.samples).astype(np.int32)
 
 
 def adapt(net: Vlae, pictures: NDArray[np.uint8]) -> Ints:

@@ -25,24 +25,32 @@ PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, kind of the chain: code
 CHUNK_MAX = 10  # bytes of a chunk beside its payload: type, length, checksum
 
 
-def encode(net: Vlae, header: Header, colour: Any) -> bytes:
-    """Tiles, one block each, chained on one stack. colour uint8 [H, W, 3]."""
+def encode(net: Vlae, header: Header, colour: Any, most: int = codec.MAX_WORDS) -> bytes:
+    """Tiles, one block each, chained on one stack. colour uint8 [H, W, 3]. Raises codec.TooLong after a tile that
+    leaves more than `most` words.
+    """
     tiles = split(header.height, header.width, header.tile)
 
     def blocks(_: int) -> Iterable[Any]:
         return (colour[t.slices][None].astype(np.int32) for t in tiles)
 
-    return chain(net, header, blocks, len(tiles) > 1, checksum(colour))
+    return chain(net, header, blocks, len(tiles) > 1, checksum(colour), most=most)
 
 
 def chain(
-    net: Vlae, header: Header, blocks: Callable[[int], Iterable[Any]], several: bool, crc: int, draws: int = 1
+    net: Vlae,
+    header: Header,
+    blocks: Callable[[int], Iterable[Any]],
+    several: bool,
+    crc: int,
+    draws: int = 1,
+    most: int = codec.MAX_WORDS,
 ) -> bytes:
     """Prologue and message of blocks, which each call gives anew, for so many draws; chained where they can be."""
 
     def push(refund: Refund, draws: int) -> bytes:
         message = ans.empty(header.lanes)
-        words = ans.write(codec.push_blocks(net, message, blocks(draws), header.grey, refund, draws))
+        words = ans.write(codec.push_blocks(net, message, blocks(draws), header.grey, refund, draws, most))
         return PROLOGUE.pack(crc, refund + draws - 1) + words
 
     for tried in sorted({draws, 1}, reverse=True) if several else ():

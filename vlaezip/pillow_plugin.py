@@ -1,19 +1,23 @@
 """Pillow reads and writes .vlz files once this module is imported.
 
-Opening reads the header alone; samples and metadata come with load(), and only then are the nets imported.
+Opening reads the header and the metadata; samples come with load(), and only then are the nets imported.
 """
 
+from dataclasses import replace
+from io import BytesIO
 from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from vlaezip import container
+from vlaezip import container, metadata
+from vlaezip.container import Metadata
 from vlaezip.errors import CorruptFile, VlaezipError
 
 FORMAT, SUFFIX, MIME = "VLZ", ".vlz", "image/vlz"
 # Of Image.save, for api.compress:
 OPTIONS = ("lossless", "quality", "seed", "temperature", "device", "strip", "model", "effort")
-METADATA = ("icc_profile", "exif", "xmp")
+PLAIN = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp"}  # options of Image.save, and what they are to us
+NOTES = ("dpi", "comment")
 
 
 class VlzImageFile(ImageFile.ImageFile):
@@ -26,7 +30,7 @@ class VlzImageFile(ImageFile.ImageFile):
         """Raises SyntaxError on bytes that may be another format's, OSError on a .vlz file of another version."""
         assert self.fp is not None
         try:
-            header, _ = container.read_header(self.fp.read(container.MAX_HEADER))
+            header, beside = container.skim(self.fp)
         except CorruptFile as error:
             raise SyntaxError(str(error)) from error
         except VlaezipError as error:
@@ -35,6 +39,7 @@ class VlzImageFile(ImageFile.ImageFile):
             raise OSError(f"an archive of {header.count} pictures: vlaezip.decompress_archive reads it")
         self._size = header.width, header.height
         self._mode = header.mode
+        metadata.attach(self, beside)
         self.info["vlz"] = header
 
     def load(self) -> Any:
@@ -43,19 +48,34 @@ class VlzImageFile(ImageFile.ImageFile):
             self._become(self._decode())
         return Image.Image.load(self)
 
+    def verify(self) -> None:
+        """Check every checksum of the file; to be used, it must be opened anew, as for Pillow's own. Raises OSError."""
+        data = self._whole()
+        try:
+            container.read(data)
+        except VlaezipError as error:
+            raise OSError(str(error)) from error
+        finally:
+            super().verify()
+
+    def _whole(self) -> bytes:
+        """All bytes of the file. Raises OSError once it is closed."""
+        if self.fp is None or self.fp.closed:
+            raise OSError("the file is closed: open it anew")
+        self.fp.seek(0)
+        return self.fp.read()
+
     def _decode(self) -> Image.Image:
         from vlaezip import api
 
-        assert self.fp is not None
-        self.fp.seek(0)
         try:
-            return api.decompress(self.fp.read())
+            return api.decompress(self._whole())
         except VlaezipError as error:
             raise OSError(str(error)) from error
 
     def _become(self, image: Image.Image) -> None:
         self.im, self.palette = image.im, image.palette
-        self.info |= image.info
+        self.info |= {key: value for key, value in image.info.items() if key not in self.info}
         if self._exclusive_fp and self.fp is not None:
             self.fp.close()
         self.fp = None
@@ -66,17 +86,47 @@ def accept(prefix: bytes) -> bool:
 
 
 def save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """For Image.save: OPTIONS as in api.compress, METADATA in place of the picture's own. Raises OSError."""
-    from vlaezip import api
+    """For Image.save: OPTIONS as in api.compress; icc_profile, exif, xmp, dpi, comment and pnginfo as Pillow's own
+    formats take them, in place of the picture's own: None for none. Raises OSError.
+    """
+    from vlaezip import api, pixels
 
     given = image.encoderinfo
-    if any(key in given for key in METADATA):
-        image = image.copy()
-        image.info |= {key: given[key] for key in METADATA if key in given}
     try:
-        file.write(api.compress(image, **{key: given[key] for key in OPTIONS if key in given}))
+        picture = pixels.split(image, given.get("strip", False))
+        picture = replace(picture, **changes(picture.metadata, given))
+        file.write(api.compress(picture, **{key: given[key] for key in OPTIONS if key in given}))
     except VlaezipError as error:
         raise OSError(str(error)) from error
+
+
+def changes(found: Metadata, given: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a Picture that what is given to Image.save changes."""
+    told = written(given["pnginfo"]) if given.get("pnginfo") else Metadata()
+    changed = {field: value for field, value in told._asdict().items() if value is not None}
+    changed |= {field: plain(given[key]) for key, field in PLAIN.items() if key in given}
+    described = {key: plain(given[key]) if key == "comment" else given[key] for key in NOTES if key in given}
+    notes, lost = metadata.noted(described)
+    metadata.warn(lost, "the .vlz file")
+    kept = {note.key: note for some in (found.notes, told.notes) for note in some or () if note.key not in described}
+    kept |= {note.key: note for note in notes}
+    return changed | {"notes": tuple(kept[key] for key in sorted(kept)) or None}
+
+
+def plain(value: Any) -> bytes | None:
+    """Bytes of what Pillow's formats take as such."""
+    if isinstance(value, Image.Exif):
+        return value.tobytes() if len(value) else None
+    return (value.encode() if isinstance(value, str) else value) or None
+
+
+def written(pnginfo: Any) -> Metadata:
+    """What a PNG tells that was written with this."""
+    from vlaezip import pixels
+
+    file = BytesIO()
+    Image.new("L", (1, 1)).save(file, "PNG", pnginfo=pnginfo)
+    return pixels.split(Image.open(file)).metadata
 
 
 Image.register_open(FORMAT, VlzImageFile, accept)

@@ -35,7 +35,11 @@ def split(height: int, width: int, side: int) -> list[Tile]:
 
 def parts(length: int, side: int) -> list[tuple[int, int]]:
     """(start, size) of ceil(length / side) parts whose sizes differ by at most one."""
-    count = -(-length // side)
+    return cuts(length, -(-length // side))
+
+
+def cuts(length: int, count: int) -> list[tuple[int, int]]:
+    """(start, size) of so many parts whose sizes differ by at most one."""
     edges = [length * i // count for i in range(count + 1)]
     return [(start, end - start) for start, end in pairwise(edges)]
 

@@ -38,6 +38,11 @@ def lift(deep: Deep, count: int) -> Deep:
     return Deep(Message(heads, np.concatenate(up)), below)
 
 
+def length(deep: Deep) -> int:
+    """Words of the whole."""
+    return sum(map(len, deep.below)) + len(deep.message.words)
+
+
 def whole(deep: Deep) -> Message:
     """The message with all of its words."""
     return (
