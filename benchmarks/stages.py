@@ -19,9 +19,10 @@ import vlaezip
 from benchmarks import pictures, report
 from benchmarks.pictures import Pixels
 from benchmarks.report import Table
-from vlaezip import api, codec, container, local_ar, lossless, packed, parts, pixels, weights
+from vlaezip import api, codec, container, local_ar, lossless, parts, pixels, weights
 from vlaezip.coding import ans
-from vlaezip.exact import Affine
+from vlaezip.exact import matmul
+from vlaezip.exact.law import Affine
 from vlaezip.vlae import Vlae
 from vlaezip.window import look_median
 
@@ -56,13 +57,13 @@ def gather(picture: Any, rows: Any, chunk: int) -> None:
 def multiply(net: Any, rows: Any, chunks: int, chunk: int) -> None:
     """All products of the net, on whatever lies in the buffers."""
     for _ in range(chunks):
-        packed.product(net.layers, 0, packed.RECTIFIED, rows.inputs, rows.trunk, chunk)
+        matmul.product(net.layers, 0, matmul.RECTIFIED, rows.inputs, rows.trunk, chunk)
         for layer in range(net.depth):
-            packed.product(net.layers, 1 + layer, packed.RESIDUAL, rows.trunk, rows.other, chunk)
+            matmul.product(net.layers, 1 + layer, matmul.RESIDUAL, rows.trunk, rows.other, chunk)
         for group in range(len(net.groups)):
-            packed.product(net.layers, 1 + net.depth + group, packed.RECTIFIED, rows.trunk, rows.head, chunk)
+            matmul.product(net.layers, 1 + net.depth + group, matmul.RECTIFIED, rows.trunk, rows.head, chunk)
             last = 1 + net.depth + len(net.groups) + group
-            packed.product(net.layers, last, packed.PLAIN, rows.head, rows.answers, chunk)
+            matmul.product(net.layers, last, matmul.PLAIN, rows.head, rows.answers, chunk)
 
 
 @numba.njit(nogil=True)
@@ -78,9 +79,9 @@ def heads(net: Any, rows: Any, chunks: int, chunk: int) -> None:
     """The heads' products alone."""
     for _ in range(chunks):
         for group in range(len(net.groups)):
-            packed.product(net.layers, 1 + net.depth + group, packed.RECTIFIED, rows.trunk, rows.head, chunk)
+            matmul.product(net.layers, 1 + net.depth + group, matmul.RECTIFIED, rows.trunk, rows.head, chunk)
             last = 1 + net.depth + len(net.groups) + group
-            packed.product(net.layers, last, packed.PLAIN, rows.head, rows.answers, chunk)
+            matmul.product(net.layers, last, matmul.PLAIN, rows.head, rows.answers, chunk)
 
 
 def macs(net: Vlae) -> int:
@@ -91,14 +92,14 @@ def macs(net: Vlae) -> int:
 
 def rate(layer: Affine) -> float:
     """Multiplications a second of one core: a layer, over rows that stay in the caches."""
-    net = packed.pack([layer])
+    net = matmul.pack([layer])
     inputs, outputs = layer.weight.shape
-    x, out = (packed.aligned((CHUNK + packed.ROWS, packed.room(n, 32)), np.int16) for n in (inputs, outputs))
+    x, out = (matmul.aligned((CHUNK + matmul.ROWS, matmul.room(n, 32)), np.int16) for n in (inputs, outputs))
     times = 1 + int(2e9) // (layer.weight.size * CHUNK)
 
     def work() -> None:
         for _ in range(times):
-            packed.product(net, 0, packed.RECTIFIED, x, out, CHUNK)
+            matmul.product(net, 0, matmul.RECTIFIED, x, out, CHUNK)
 
     return times * layer.weight.size * CHUNK / seconds(work)
 

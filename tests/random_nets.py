@@ -5,8 +5,9 @@ import json
 import numpy as np
 from safetensors.numpy import save_file
 
-from vlaezip import config, exact, layout, weights
+from vlaezip import config, layout, weights
 from vlaezip.config import LocalConfig, VlaeConfig, Window
+from vlaezip.exact import law
 from vlaezip.local_ar import LocalAR
 
 SMALL = Window(up=2, left=3, right=2)
@@ -31,12 +32,12 @@ def integers(layer, rng):
     """weight [O, I], bias [O], shift [O] of a layer: random, lawful, neither vanishing nor saturating."""
     largest = layer.largest
     shape = len(layer.steps), len(largest)
-    most = min(exact.SUM_LIMIT // 2 // int(largest.sum()), exact.OPERAND_MAX)
+    most = min(law.SUM_LIMIT // 2 // int(largest.sum()), law.OPERAND_MAX)
     weight = rng.integers(-most, most + 1, shape)
     reach = np.sqrt((weight.astype(float) ** 2 * largest**2).sum(1))
     shift = np.clip(np.round(np.log2(reach / 700)), 0, 24).astype(int)
     bias = rng.integers(-200, 201, shape[0]) * 2**shift
-    return weight, np.clip(bias, -exact.SUM_LIMIT // 4, exact.SUM_LIMIT // 4), shift
+    return weight, np.clip(bias, -law.SUM_LIMIT // 4, law.SUM_LIMIT // 4), shift
 
 
 def local(config, seed):
@@ -51,7 +52,7 @@ def local(config, seed):
     }[config.reference]
     made = {}
     for layer in layout.local("net", config, extra):
-        made[layer.name] = exact.affine(layer.name, *integers(layer, rng), layer.largest)
+        made[layer.name] = law.affine(layer.name, *integers(layer, rng), layer.largest)
     count = range(len(config.groups))
     return LocalAR(
         config,

@@ -17,8 +17,9 @@ from pictures import photo
 from PIL import Image
 
 import vlaezip
-from vlaezip import cli, container, jobs, kernel_cache
+from vlaezip import cli, container, jobs
 from vlaezip.container import Kind
+from vlaezip.exact import kernel_cache
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8))
 PALETTE = NOISE.quantize(9)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlaezip import container
-from vlaezip.container import (
+from vlaezip.container import (  # fmt: skip
     ALPHA_MODES,
     ARCHIVE_TILE,
     ARCHIVED_MODES,
@@ -34,7 +34,7 @@ from vlaezip.container import (
     write,
     write_header,
     write_varint,
-)  # fmt: skip
+)
 from vlaezip.errors import CorruptFile, FileError, UnsupportedVersion
 
 bytes_ = st.binary(max_size=300)

@@ -11,10 +11,11 @@ from mixtures import seeds
 from test_exact import edge_layer, extremes, make
 from test_vlae import CONFIGS, MODELS, latents, pictures
 
-from vlaezip import convs, convs_torch, packed, sheet, threads
+from vlaezip import convs, convs_torch
 from vlaezip.config import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.convs import STEM, Runner, Stack
-from vlaezip.sheet import Sheet
+from vlaezip.exact import conv3, matmul, threads
+from vlaezip.exact.conv3 import Sheet
 
 IDENTITY = make(np.eye(1, dtype=int), [0], [0], np.ones(1, int))
 shapes = st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))
@@ -94,7 +95,7 @@ def test_strips_and_threads_leave_no_seams(name, monkeypatch):
     x, z = pictures((3, 9 * model.config.stride, 40)), latents(model, (3, 9, 10))
     whole = model.nets.analyse(x), *model.nets.synthesise(z, 0)
     monkeypatch.setattr(convs, "STRIP", 24)
-    monkeypatch.setattr(sheet, "SHARE", 64)
+    monkeypatch.setattr(conv3, "SHARE", 64)
     for count in (1, 2):
         monkeypatch.setattr(threads, "count", lambda count=count: count)
         found = model.nets.analyse(x), *model.nets.synthesise(z, 0)
@@ -136,5 +137,5 @@ def test_cells_are_those_of_torch_in_another_order(shape, c, n):
 def test_sheets_have_room_beyond_their_places():
     there = Sheet((2, 3, 4), 5)
     assert there.inner.shape == (2, 3, 4, 5)
-    assert there.memory.shape[1] % packed.LANES == 0
+    assert there.memory.shape[1] % matmul.LANES == 0
     assert np.shares_memory(there.inner, there.memory)

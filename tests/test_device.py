@@ -17,12 +17,13 @@ from mixtures import seeds
 from pictures import photo
 from PIL import Image
 
-from vlaezip import api, batches, cli, codec, devices, exact, gpu, jobs, local_ar, weights
+from vlaezip import api, batches, cli, codec, devices, gpu, jobs, local_ar, weights
 from vlaezip.coding import ans
 from vlaezip.container import Kind, read
 from vlaezip.device import batch, plain, wave
 from vlaezip.device import net as nets
 from vlaezip.errors import CorruptFile, ModelError, OptionError, VlaezipError
+from vlaezip.exact import law
 from vlaezip.options import Options
 from vlaezip.vlae import neighbourhood
 
@@ -163,9 +164,9 @@ def test_a_device_that_rounds_is_refused():
 
 def test_operands_and_sums_fit_into_what_a_gpu_multiplies():
     """float16 and TF32 have 11 bits of mantissa, float32 24."""
-    assert torch.tensor([exact.OPERAND_MAX, exact.OPERAND_MAX - 1]).half().tolist() == [2048, 2047]
-    assert torch.finfo(torch.float16).eps * exact.OPERAND_MAX <= 2
-    assert torch.finfo(torch.float32).eps * exact.SUM_LIMIT <= 2
+    assert torch.tensor([law.OPERAND_MAX, law.OPERAND_MAX - 1]).half().tolist() == [2048, 2047]
+    assert torch.finfo(torch.float16).eps * law.OPERAND_MAX <= 2
+    assert torch.finfo(torch.float32).eps * law.SUM_LIMIT <= 2
 
 
 def test_the_neighbourhood_is_that_of_the_cpu():

@@ -13,7 +13,7 @@ from pathlib import Path
 import numba
 import pytest
 
-from vlaezip import kernel_cache
+from vlaezip.exact import kernel_cache
 
 PACKAGE = Path(kernel_cache.__file__).parent
 KNOW = """

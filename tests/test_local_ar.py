@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixtures import seeds
 
-from vlaezip import local_ar, parts, threads
+from vlaezip import local_ar, parts
 from vlaezip.coding import ans
 from vlaezip.coding.logistic import intervals
 from vlaezip.coding.search import quantiles
 from vlaezip.config import LATENT_MAX
 from vlaezip.errors import CorruptFile
+from vlaezip.exact import threads
 from vlaezip.local_ar import PIXELS, Scene, Steps
 
 KINDS = {

@@ -8,7 +8,7 @@ import types
 
 import pytest
 
-from vlaezip import threads
+from vlaezip.exact import threads
 
 
 @pytest.mark.parametrize(

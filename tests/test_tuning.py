@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import photo
 
-from vlaezip import codec, exact, local_ar, tune, tuned, weights
+from vlaezip import codec, local_ar, tune, tuned, weights
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
+from vlaezip.exact import law
 from vlaezip.tuned import Part, Tuning
 
 SHAPE = (1, 9, 11)
@@ -83,7 +84,7 @@ def test_tuned_models_obey_the_law_or_are_refused(tuning):
         net = tuned.apply(model(), tuning, layers)
         for layer in layers:
             weight, bias, shift = tuned.integers(tuned.find(net.pixel, layer))
-            exact.prove(layer.name, weight, bias, shift, layer.largest)
+            law.prove(layer.name, weight, bias, shift, layer.largest)
 
 
 @settings(max_examples=15, deadline=None)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mixtures import seeds
 
-from vlaezip import vectors
-from vlaezip.vectors import SIZE, least, load, most, quotient, same, scaled, store, take, turn, weave, where
+from vlaezip.exact import simd
+from vlaezip.exact.simd import SIZE, least, load, most, quotient, same, scaled, store, take, turn, weave, where
 
 
 @numba.njit
@@ -99,4 +99,4 @@ def test_arrays_out_of_order_are_refused():
 
 def test_names_of_two_values_mean_nothing_outside_of_kernels():
     with pytest.raises(NotImplementedError):
-        vectors.least(1, 2)
+        simd.least(1, 2)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaezip import packed, threads
 from vlaezip.coding.logistic import Ints
 from vlaezip.config import ACTIVATION_MAX, STREAM_MAX, VlaeConfig
-from vlaezip.exact import Affine
+from vlaezip.exact import matmul, threads
+from vlaezip.exact.conv3 import CHUNK, Sheet, block_kernel, each, spaced, stem_kernel
+from vlaezip.exact.law import Affine
+from vlaezip.exact.matmul import LANES, PLAIN, ROWS, STREAM, aligned, room
 from vlaezip.layout import preview_parts
-from vlaezip.packed import LANES, PLAIN, ROWS, STREAM, aligned, room
-from vlaezip.sheet import CHUNK, Sheet, block_kernel, each, spaced, stem_kernel
 
 Shorts = NDArray[np.int16]
 Block = tuple[Affine, Affine]
@@ -55,7 +55,7 @@ class Runner:
         layers += more
         convolved = {FIRST + n + (n >= at) for n in range(0, len(blocks), 2)} | ({STEM} if stack.convolved else set())
         self.outputs = [layer.weight.shape[1] for layer in layers]
-        self.net = packed.pack(
+        self.net = matmul.pack(
             [spaced(layer) if n in convolved else layer for n, layer in enumerate(layers)],
             [3 if n in convolved else 1 for n in range(len(layers))],
         )
@@ -76,7 +76,7 @@ class Runner:
         rows = aligned((room(n, ROWS), room(inputs, 2)), np.int16)
         rows[:n, :inputs].reshape(x.shape)[:] = x
         out = aligned((len(rows), room(outputs, LANES)), dtype)
-        packed.product(self.net, layer, kind, rows, out, n)
+        matmul.product(self.net, layer, kind, rows, out, n)
         return out[:n, :outputs].reshape(*x.shape[:3], outputs)
 
     def begin(self, seen: Sheet, out: Sheet) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from vlaezip import convs, vlae
 from vlaezip.coding.logistic import Ints
 from vlaezip.config import ACTIVATION_MAX, STREAM_MAX, VlaeConfig
-from vlaezip.exact import Affine
+from vlaezip.exact.law import Affine
 from vlaezip.layout import preview_parts
 
 

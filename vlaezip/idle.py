@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import torch
 
-from vlaezip import threads
+from vlaezip.exact import threads
 from vlaezip.progress import Progress
 
 GLANCE_SECONDS = 0.03

@@ -87,7 +87,7 @@ def return_memory() -> None:
 
 def tell_of_compiling() -> None:
     """That this run takes longer, where no kernels are kept for this processor."""
-    from vlaezip import kernel_cache
+    from vlaezip.exact import kernel_cache
 
     folder = kernel_cache.folder()
     if folder is None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaezip import packed, parts, threads
+from vlaezip import parts
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.codecs import Codec
@@ -23,7 +23,8 @@ from vlaezip.coding.logistic import Grid, Ints, Mixture
 from vlaezip.coding.tables import PRECISION
 from vlaezip.config import LocalConfig
 from vlaezip.errors import CorruptFile
-from vlaezip.exact import Affine
+from vlaezip.exact import matmul, threads
+from vlaezip.exact.law import Affine
 from vlaezip.parts import Picture, Rows, Shape, Source
 from vlaezip.window import FILL, FIXED_SIZE, Reach, lay, pad, spare, wavefront
 
@@ -141,7 +142,7 @@ def shape_of(net: LocalAR, scene: Scene) -> Shape:
     used = list(groups(config, scene.grey))
     layers = (net.stem, *net.layers, *net.heads[: len(used)], *net.outs[: len(used)])
     return Shape(
-        layers=packed.pack(layers),
+        layers=matmul.pack(layers),
         depth=len(net.layers),
         hidden=config.hidden,
         groups=np.array([(channels[0], len(channels), len(seen)) for _, channels, seen in used]),
@@ -155,17 +156,17 @@ def shape_of(net: LocalAR, scene: Scene) -> Shape:
 
 def buffers(config: LocalConfig, inputs: int, places: int) -> Rows:
     """Rows for so many places."""
-    n, lanes = packed.room(places, packed.ROWS), packed.LANES
-    m, k, line = n * max(config.groups), config.mixtures, packed.LINE // 2
-    wide = packed.room(max(config.hidden + config.channels, packed.room(config.hidden, lanes)), line)
-    said = packed.room(3 * k * max(config.groups), lanes)
-    trunk, other = (packed.aligned((n, wide), np.int16) for _ in range(2))
+    n, lanes = matmul.room(places, matmul.ROWS), matmul.LANES
+    m, k, line = n * max(config.groups), config.mixtures, matmul.LINE // 2
+    wide = matmul.room(max(config.hidden + config.channels, matmul.room(config.hidden, lanes)), line)
+    said = matmul.room(3 * k * max(config.groups), lanes)
+    trunk, other = (matmul.aligned((n, wide), np.int16) for _ in range(2))
     return Rows(
-        inputs=packed.aligned((n, packed.room(inputs, line)), np.int16),
+        inputs=matmul.aligned((n, matmul.room(inputs, line)), np.int16),
         trunk=trunk,
         other=other,
-        head=packed.aligned((n, packed.room(config.head, line)), np.int16),
-        answers=packed.aligned((n, said), np.int32),
+        head=matmul.aligned((n, matmul.room(config.head, line)), np.int16),
+        answers=matmul.aligned((n, said), np.int32),
         weights=np.empty((m, k), np.int32),
         means=np.empty((m, k), np.int32),
         scales=np.empty((m, k), np.int32),

@@ -17,8 +17,8 @@ from vlaezip.coding.ans import pop_kernel
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.mixing import answer_kernel, mixture_kernel
 from vlaezip.coding.search import guess_kernel, quantile_kernel
-from vlaezip.kernel_cache import kernel
-from vlaezip.packed import PLAIN, RECTIFIED, RESIDUAL, Packed, product
+from vlaezip.exact.kernel_cache import kernel
+from vlaezip.exact.matmul import PLAIN, RECTIFIED, RESIDUAL, Packed, product
 from vlaezip.window import GAIN_OF, know, look_fixed, look_median, settle_kernel
 
 FIRST = np.int64(0)  # number of a layer or a group; packed.py says why it has a type

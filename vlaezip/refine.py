@@ -20,7 +20,7 @@ from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import LOGITS_PER_NAT, SCALES_PER_NAT
 from vlaezip.config import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.convs_torch import Block, Conv3, Linear, spread
-from vlaezip.exact import Affine
+from vlaezip.exact.law import Affine
 from vlaezip.layout import MEANS_PER_UNIT, preview_parts
 from vlaezip.progress import Progress, unheard
 from vlaezip.tiles import Tile

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from vlaezip.kernel_cache import kernel
-from vlaezip.vectors import SIZE, least, load, most, store
+from vlaezip.exact.kernel_cache import kernel
+from vlaezip.exact.simd import SIZE, least, load, most, store
 
 CONTRAST_MAX = 1023
 GAIN_BITS = 8  # contrast is difference * gain / 2**8

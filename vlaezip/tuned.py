@@ -11,12 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaezip import exact, layout
+from vlaezip import layout
 from vlaezip.coding import ans
 from vlaezip.coding.logistic import Grid, Mixture, intervals, uniform_grid
 from vlaezip.coding.tables import PRECISION, WEIGHT_BITS
 from vlaezip.errors import CorruptFile, ModelError
-from vlaezip.exact import Affine
+from vlaezip.exact import law
+from vlaezip.exact.law import Affine
 from vlaezip.layout import Layer
 from vlaezip.local_ar import LocalAR
 from vlaezip.vlae import Vlae
@@ -181,7 +182,7 @@ def changed(affine: Affine, layer: Layer, tuning: Tuning) -> Affine:
         weight = weight + shifted(left @ right.T, row[:, None] + log2(layer.units) + (STEP_LOG2["left"] + exponent))
     weight, bias = np.clip(weight, -WEIGHT_LIMIT, WEIGHT_LIMIT), np.clip(bias, -BIAS_LIMIT, BIAS_LIMIT)
     try:
-        return exact.affine(layer.name, *halve(weight, bias, shift, layer.largest), layer.largest)
+        return law.affine(layer.name, *halve(weight, bias, shift, layer.largest), layer.largest)
     except ModelError as error:
         raise CorruptFile(f"a tuning breaks the law: {error}") from None
 
@@ -190,7 +191,7 @@ def halve(weight: Changes, bias: Changes, shift: Changes, largest: Changes) -> t
     """Halve the rows, and lower their shifts by one, until they obey the law of exactness or have no shift left."""
     for _ in range(24):
         bound = (abs(weight) * largest).sum(1) + abs(bias)
-        over = ((bound >= exact.SUM_LIMIT) | (abs(weight).max(1) > exact.OPERAND_MAX)) & (shift > 0)
+        over = ((bound >= law.SUM_LIMIT) | (abs(weight).max(1) > law.OPERAND_MAX)) & (shift > 0)
         if not over.any():
             break
         weight = np.where(over[:, None], (weight + 1) >> 1, weight)

@@ -16,7 +16,7 @@ from vlaezip.coding.logistic import Ints, Mixture
 from vlaezip.coding.tables import SCALE_ZERO, WEIGHT_BITS
 from vlaezip.config import LATENT_MAX, LocalConfig, VlaeConfig
 from vlaezip.convs import Stack
-from vlaezip.exact import Affine
+from vlaezip.exact.law import Affine
 from vlaezip.local_ar import LocalAR, Scene, Steps, samples
 from vlaezip.window import CONTRAST_MAX
 

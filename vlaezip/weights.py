@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from vlaezip.config import VlaeConfig
-    from vlaezip.exact import Affine
+    from vlaezip.exact.law import Affine
     from vlaezip.vlae import Vlae
 
 HERE = Path(__file__).parent
@@ -171,7 +171,8 @@ def assemble(tensors: "Mapping[str, np.ndarray]", which: str, fields: dict[str, 
 
     The nets around z go to the device; the local models stay on the CPU, where their kernels are.
     """
-    from vlaezip import config, exact, layout, vlae
+    from vlaezip import config, layout, vlae
+    from vlaezip.exact import law
 
     try:
         sizes = config.from_json(fields)
@@ -184,7 +185,7 @@ def assemble(tensors: "Mapping[str, np.ndarray]", which: str, fields: dict[str, 
             kinds = tuple(str(a.dtype) for a in (weight, bias, shift))
             if kinds not in (("int8", "int32", "uint8"), ("int16", "int32", "uint8")):
                 raise ModelError(f"{layer.name} is of {kinds}, expected int8 or int16, int32 and uint8")
-            layers[layer.name] = exact.affine(layer.name, weight, bias, shift, layer.largest)
+            layers[layer.name] = law.affine(layer.name, weight, bias, shift, layer.largest)
         rounding = tensors[f"{which}/rounding"]
         check_rounding(rounding, (sizes.levels, sizes.latent))
         return vlae.build(sizes, nets_for(device, sizes, layers), layers, rounding)

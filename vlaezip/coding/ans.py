@@ -14,7 +14,7 @@ from vlaezip.coding.logistic import Grid, Ints, Mixture
 from vlaezip.coding.search import BATCH, END, FOUND, ROWS, START, TARGET, find, guesses
 from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
-from vlaezip.kernel_cache import kernel
+from vlaezip.exact.kernel_cache import kernel
 
 HEAD_LOW = 1 << 31
 WHITE_WORDS = 1 << 18  # from the top of the stack: more than a block takes

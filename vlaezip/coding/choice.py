@@ -10,7 +10,7 @@ from vlaezip.coding.ans import LOW, MASK, SHIFT, WORD, Message
 from vlaezip.coding.codecs import Codec
 from vlaezip.coding.tables import LOG2, LOG2_BITS, LOG2_STEPS, PRECISION, WEIGHT
 from vlaezip.errors import CorruptFile
-from vlaezip.kernel_cache import kernel
+from vlaezip.exact.kernel_cache import kernel
 
 Longs = NDArray[np.int64]
 TOTAL = 1 << PRECISION

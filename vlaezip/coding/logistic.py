@@ -21,7 +21,7 @@ from vlaezip.coding.tables import (
     WEIGHT,
     WEIGHT_BITS,
 )
-from vlaezip.kernel_cache import kernel
+from vlaezip.exact.kernel_cache import kernel
 
 Ints = NDArray[np.int32]
 TOTAL = 1 << PRECISION

@@ -32,8 +32,8 @@ from vlaezip.coding.tables import (
     WEIGHT,
     WEIGHT_BITS,
 )
-from vlaezip.kernel_cache import kernel
-from vlaezip.vectors import SIZE, least, load, most, quotient, same, scaled, store, take, turn, weave, where
+from vlaezip.exact.kernel_cache import kernel
+from vlaezip.exact.simd import SIZE, least, load, most, quotient, same, scaled, store, take, turn, weave, where
 
 OFTEN = 5  # logistics of a mixture, in models of photographs: others are written one by one
 WEIGHTS = np.append(WEIGHT, 0).astype(np.int32)  # what is further below weighs nothing

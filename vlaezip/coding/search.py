@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vlaezip.coding.logistic import Grid, Ints, Mixture, interval
 from vlaezip.coding.tables import PRECISION, SCALE_COUNT, SCALE_ZERO, SCALES_PER_NAT, WEIGHT_BITS
-from vlaezip.kernel_cache import kernel
+from vlaezip.exact.kernel_cache import kernel
 
 Floats = NDArray[np.float32]
 BATCH = 16  # symbols that are looked for together: their chains of dependent steps overlap

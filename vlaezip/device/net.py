@@ -18,7 +18,7 @@ from vlaezip.coding import tables
 from vlaezip.config import ACTIVATION_MAX, LocalConfig
 from vlaezip.convs_torch import linear
 from vlaezip.errors import ModelError
-from vlaezip.exact import OPERAND_MAX, SUM_LIMIT, Affine
+from vlaezip.exact.law import OPERAND_MAX, SUM_LIMIT, Affine
 from vlaezip.local_ar import LocalAR, Steps, groups
 from vlaezip.window import FIXED_SIZE, GAIN_OF, SIZE_OF_ACTIVITY
 

@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaezip import threads
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.codecs import Pair
@@ -24,6 +23,7 @@ from vlaezip.device import net as nets
 from vlaezip.device import plain
 from vlaezip.device.net import PLAIN, RECTIFIED, RESIDUAL, Field, Lanes, Net, Parts, Rows
 from vlaezip.errors import CorruptFile
+from vlaezip.exact import threads
 from vlaezip.local_ar import LocalAR, Steps, segments
 from vlaezip.window import ACTIVITY_RING, FILL, wavefront
 from vlaezip.window_torch import pad

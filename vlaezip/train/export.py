@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 from safetensors.torch import save_file as save_float
 from torch import Tensor
 
-from vlaezip import config, exact, weights
+from vlaezip import config, weights
 from vlaezip.errors import ModelError
+from vlaezip.exact import law
 from vlaezip.layout import Layer, layers
 from vlaezip.train.nets import FINE, Vlae
 from vlaezip.train.presets import PRESETS, Recipe
@@ -35,7 +36,7 @@ def rounded(layer: Layer, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor,
     for s in range(25):
         wi, bi = (w * 2.0**s).round(), (b * 2.0**s).round() + (2 ** (s - 1) if s else 0)
         bound = (wi.abs() * largest).sum(1) + bi.abs()
-        shift[(bound < exact.SUM_LIMIT) & (wi.abs().amax(1) <= largest_weight(layer))] = s
+        shift[(bound < law.SUM_LIMIT) & (wi.abs().amax(1) <= largest_weight(layer))] = s
     if (shift < 0).any():
         raise ModelError(f"{layer.name}: no shift keeps the sums under the law of exactness")
     power = torch.ldexp(torch.ones(len(w), dtype=torch.float64), shift)
@@ -63,7 +64,7 @@ def integers(net: Vlae, which: str) -> dict[str, np.ndarray]:
             k = (net.config.prior if layer.name.startswith("prior") else net.config.pixel).mixtures
             weight, bias = (t.view(3, -1, k, *t.shape[1:]).transpose(0, 1).flatten(0, 2) for t in (weight, bias))
         w, b, shift = rounded(layer, weight, bias)
-        exact.prove(layer.name, w.numpy(), b.numpy(), shift.numpy(), layer.largest)
+        law.prove(layer.name, w.numpy(), b.numpy(), shift.numpy(), layer.largest)
         name = f"{which}/{layer.name}"
         tensors[f"{name}.weight"] = w.to(torch.int8 if largest_weight(layer) == SHORT_MAX else torch.int16).numpy()
         tensors[f"{name}.bias"] = b.to(torch.int32).numpy()

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaezip import threads
-from vlaezip.exact import Affine
-from vlaezip.kernel_cache import kernel
-from vlaezip.packed import LANES, ONE_RUN, RECTIFIED, ROWS, STREAM, Packed, aligned, room, tiles
+from vlaezip.exact import threads
+from vlaezip.exact.kernel_cache import kernel
+from vlaezip.exact.law import Affine
+from vlaezip.exact.matmul import LANES, ONE_RUN, RECTIFIED, ROWS, STREAM, Packed, aligned, room, tiles
 
 Shorts = NDArray[np.int16]
 CHUNK = 104 * ROWS  # places of a block's hidden layer: what the caches hold
