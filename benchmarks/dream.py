@@ -17,8 +17,8 @@ from PIL import Image
 import vlaezip
 from benchmarks import lossy, metrics, pictures, report, texture
 from benchmarks.report import Table
-from vlaezip import container
-from vlaezip.container import Kind
+from vlaezip.format import container
+from vlaezip.format.container import Kind
 from vlaezip.options import DEFAULT_TEMPERATURE, Options
 
 Pixels = NDArray[np.uint8]

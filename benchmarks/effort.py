@@ -13,7 +13,7 @@ from PIL import Image
 import vlaezip
 from benchmarks import lossless, pictures, report
 from benchmarks.report import Table
-from vlaezip.container import read
+from vlaezip.format.container import read
 
 Pixels = NDArray[np.uint8]
 

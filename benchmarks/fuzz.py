@@ -24,8 +24,8 @@ import vlaezip
 from benchmarks import example, report
 from benchmarks.mutations import BLIND, RARE, SEALED, Mutation
 from benchmarks.report import Table
-from vlaezip.container import Kind
 from vlaezip.errors import VlaezipError
+from vlaezip.format.container import Kind
 
 MAX_SECONDS = 2.0
 MAX_BYTES = 200 * 10**6

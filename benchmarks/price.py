@@ -16,7 +16,7 @@ from benchmarks import pictures, report
 from vlaezip import api, codec, local_ar, weights
 from vlaezip.coding import ans
 from vlaezip.coding.logistic import intervals
-from vlaezip.tiles import split
+from vlaezip.format.tiles import split
 from vlaezip.vlae import Vlae
 
 SMALL_TILE = 256  # cuts a Kodak picture into six blocks

@@ -19,10 +19,11 @@ import vlaezip
 from benchmarks import pictures, report
 from benchmarks.pictures import Pixels
 from benchmarks.report import Table
-from vlaezip import api, codec, container, local_ar, lossless, parts, pixels, weights
+from vlaezip import api, codec, local_ar, lossless, parts, weights
 from vlaezip.coding import ans
 from vlaezip.exact import matmul
 from vlaezip.exact.law import Affine
+from vlaezip.format import container, pixels
 from vlaezip.vlae import Vlae
 from vlaezip.window import look_median
 

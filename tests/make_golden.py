@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from tests import pictures
 from vlaezip import __version__, api
-from vlaezip.container import Kind, read
+from vlaezip.format.container import Kind, read
 
 FOLDER = Path(__file__).parent / "golden"
 

@@ -18,11 +18,12 @@ from pictures import disc, photo
 from PIL import Image
 
 import vlaezip
-from vlaezip import api, codec, lossless, pixels, weights
+from vlaezip import api, codec, lossless, weights
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
-from vlaezip.container import Container, Header, Kind, read, write
 from vlaezip.errors import CorruptFile, OptionError, UnknownModel, VlaezipError
+from vlaezip.format import pixels
+from vlaezip.format.container import Container, Header, Kind, read, write
 from vlaezip.options import DEFAULT_QUALITY
 
 MODES = ("1", "P", "L", "LA", "RGB", "RGBA")

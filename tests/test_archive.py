@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import vlaezip.pillow_plugin
-from vlaezip import api, archive, cli, codec, config, container, local_ar, weights
+from vlaezip import api, archive, cli, codec, config, local_ar, weights
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
-from vlaezip.container import ARCHIVE_TILE, Container, Header, Kind, read, write
 from vlaezip.errors import CorruptFile, FileError, ImageError, ModelError, OptionError, WrongKind
+from vlaezip.format import container
+from vlaezip.format.archive_names import numbered
+from vlaezip.format.container import ARCHIVE_TILE, Container, Header, Kind, read, write
+from vlaezip.format.tiles import BLOCK, BLOCK_PIXELS, FIRST_BLOCK, SHARE, blocks
 from vlaezip.lossless import PROLOGUE
-from vlaezip.names import numbered
-from vlaezip.tiles import BLOCK, BLOCK_PIXELS, FIRST_BLOCK, SHARE, blocks
 
 CONFIGS = {"colour": random_nets.vlae_config(1, "median"), "binary": random_nets.vlae_config(1, "binary")}
 RANDOM = {name: random_nets.vlae(sizes, seed=3) for name, sizes in CONFIGS.items()}
@@ -259,7 +260,7 @@ def test_sets_that_are_too_large_are_refused(monkeypatch):
 
 
 def test_pictures_that_are_too_plain_are_refused(monkeypatch):
-    monkeypatch.setattr("vlaezip.limits.SYMBOL_BITS", 50)
+    monkeypatch.setattr("vlaezip.format.limits.SYMBOL_BITS", 50)
     with pytest.raises(ImageError, match="too plain for an archive"):
         packed()
 

@@ -17,9 +17,10 @@ from pictures import photo
 from PIL import Image
 
 import vlaezip
-from vlaezip import cli, container, jobs
-from vlaezip.container import Kind
+from vlaezip import cli, jobs
 from vlaezip.exact import kernel_cache
+from vlaezip.format import container
+from vlaezip.format.container import Kind
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8))
 PALETTE = NOISE.quantize(9)

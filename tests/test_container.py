@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlaezip import container
-from vlaezip.container import (  # fmt: skip
+from vlaezip.errors import CorruptFile, FileError, UnsupportedVersion
+from vlaezip.format import container
+from vlaezip.format.container import (
     ALPHA_MODES,
     ARCHIVE_TILE,
     ARCHIVED_MODES,
@@ -35,7 +36,6 @@ from vlaezip.container import (  # fmt: skip
     write_header,
     write_varint,
 )
-from vlaezip.errors import CorruptFile, FileError, UnsupportedVersion
 
 bytes_ = st.binary(max_size=300)
 sizes = st.tuples(st.integers(1, MAX_SIDE), st.integers(1, MAX_SIDE)).map(

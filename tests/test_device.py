@@ -19,11 +19,11 @@ from PIL import Image
 
 from vlaezip import api, batches, cli, codec, devices, gpu, jobs, local_ar, weights
 from vlaezip.coding import ans
-from vlaezip.container import Kind, read
 from vlaezip.device import batch, plain, wave
 from vlaezip.device import net as nets
 from vlaezip.errors import CorruptFile, ModelError, OptionError, VlaezipError
 from vlaezip.exact import law
+from vlaezip.format.container import Kind, read
 from vlaezip.options import Options
 from vlaezip.vlae import neighbourhood
 

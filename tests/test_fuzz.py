@@ -5,7 +5,7 @@ import pytest
 import vlaezip
 from benchmarks import fuzz
 from benchmarks.mutations import BLIND, SEALED, put_together, take_apart
-from vlaezip.container import Kind
+from vlaezip.format.container import Kind
 
 COUNT = 300
 SLACK = 5  # a busy machine may be slower than the benchmark's limit

@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.make_golden import whole
 from vlaezip import api, weights
-from vlaezip.container import Kind, read_header
+from vlaezip.format.container import Kind, read_header
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.vlz"))
 

@@ -11,9 +11,9 @@ from PIL import Image, TiffImagePlugin
 from PIL.PngImagePlugin import PngInfo, iTXt
 
 from vlaezip import api
-from vlaezip.container import VERSION, VERSION_2, read
 from vlaezip.errors import MetadataWarning
-from vlaezip.pixels import load, save, split
+from vlaezip.format.container import VERSION, VERSION_2, read
+from vlaezip.format.pixels import load, save, split
 
 CICP = bytes([9, 16, 0, 1])
 GAMMA, CHROMA = 0.45455, (0.3127, 0.329, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)

@@ -11,7 +11,7 @@ from test_pixels import png_16
 
 from vlaezip import api
 from vlaezip.errors import ImageError
-from vlaezip.pixels import load, prepare
+from vlaezip.format.pixels import load, prepare
 
 
 def sgi(packed):

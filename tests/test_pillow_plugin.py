@@ -13,8 +13,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 import vlaezip.pillow_plugin
-from vlaezip.container import Container, Header, Kind, write
-from vlaezip.stored import store
+from vlaezip.format.container import Container, Header, Kind, write
+from vlaezip.format.stored import store
 
 RNG = np.random.default_rng(0)
 NOISE = Image.fromarray(RNG.integers(0, 256, (16, 24, 3), np.uint8))

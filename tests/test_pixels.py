@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms
 
-from vlaezip import pixels, tiles
-from vlaezip.container import MODES
 from vlaezip.errors import ImageError
-from vlaezip.pixels import assemble, join, load, prepare, save, save_into, split
+from vlaezip.format import pixels, tiles
+from vlaezip.format.container import MODES
+from vlaezip.format.pixels import assemble, join, load, prepare, save, save_into, split
 
 CHANNELS = {"1": 1, "L": 1, "LA": 2, "P": 1, "RGB": 3, "RGBA": 4}
 EXIF = Image.Exif()

@@ -10,11 +10,12 @@ from pictures import photo as scenery
 from PIL import Image, ImageDraw
 from test_pixels import as_file, images, photo, planes, same
 
-from vlaezip import api, stored
-from vlaezip.container import BANDS, VERSION_2, Container, Header, Kind, read, write
+from vlaezip import api
 from vlaezip.errors import CorruptFile
-from vlaezip.pixels import join, prepare, save, split
-from vlaezip.stored import pack_alpha, store, unpack_alpha, unstore
+from vlaezip.format import stored
+from vlaezip.format.container import BANDS, VERSION_2, Container, Header, Kind, read, write
+from vlaezip.format.pixels import join, prepare, save, split
+from vlaezip.format.stored import pack_alpha, store, unpack_alpha, unstore
 
 
 @settings(deadline=None, max_examples=60)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlaezip.tiles import Tile, split
+from vlaezip.format.tiles import Tile, split
 
 sides = st.integers(1, 200)
 

@@ -41,7 +41,7 @@ __all__ = [
 if TYPE_CHECKING:
     from vlaezip.api import compress, compress_archive, decompress, decompress_archive
     from vlaezip.batches import compress_batch, decompress_batch
-    from vlaezip.container import info
+    from vlaezip.format.container import info
 else:  # a checker knows the names above, and that there are no others
     _HOMES = {
         "compress": "vlaezip.api",
@@ -50,7 +50,7 @@ else:  # a checker knows the names above, and that there are no others
         "decompress": "vlaezip.api",
         "decompress_archive": "vlaezip.api",
         "decompress_batch": "vlaezip.batches",
-        "info": "vlaezip.container",
+        "info": "vlaezip.format.container",
     }
 
     def __getattr__(name: str) -> Any:

@@ -7,21 +7,22 @@ from os import PathLike
 import numpy as np
 from PIL import Image
 
-from vlaezip import archive, lossy, metadata, pixels, tuned, weights
+from vlaezip import archive, lossy, tuned, weights
 from vlaezip.codec import MAX_WORDS, TooLong
-from vlaezip.container import ARCHIVE_TILE, MODELLED_MODES, Bytes, Container, Header, Kind, read, write
 from vlaezip.devices import choose
 from vlaezip.errors import CorruptFile, ImageError, WrongKind
-from vlaezip.limits import least_bits
+from vlaezip.format import metadata, pixels
+from vlaezip.format.archive_names import numbered
+from vlaezip.format.container import ARCHIVE_TILE, MODELLED_MODES, Bytes, Container, Header, Kind, read, write
+from vlaezip.format.limits import least_bits
+from vlaezip.format.pixels import Part, Picture, Plane
+from vlaezip.format.stored import pack_alpha, store, unpack_alpha, unstore
 from vlaezip.lossless import decode as decode_lossless
 from vlaezip.lossless import encode as encode_lossless
 from vlaezip.lossless import fit
 from vlaezip.lossless import preview as preview_lossless
-from vlaezip.names import numbered
 from vlaezip.options import Options, check_draws, found
-from vlaezip.pixels import Part, Picture, Plane
 from vlaezip.progress import Progress, unheard
-from vlaezip.stored import pack_alpha, store, unpack_alpha, unstore
 from vlaezip.vlae import Vlae
 
 TILE = 1024

@@ -12,14 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from vlaezip import codec, metadata, pixels, tiles
+from vlaezip import codec
 from vlaezip.config import VlaeConfig
-from vlaezip.container import ARCHIVED_MODES, Bytes, Header, check_count
 from vlaezip.errors import CorruptFile, ImageError
+from vlaezip.format import metadata, pixels, tiles
+from vlaezip.format.archive_names import checked
+from vlaezip.format.container import ARCHIVED_MODES, Bytes, Header, check_count
+from vlaezip.format.pixels import Picture, Plane
+from vlaezip.format.tiles import BLOCK as BLOCK
 from vlaezip.lossless import chain, check_sum, checksum, open_data
-from vlaezip.names import checked
-from vlaezip.pixels import Picture, Plane
-from vlaezip.tiles import BLOCK as BLOCK
 from vlaezip.vlae import Vlae
 
 

@@ -8,8 +8,8 @@ from PIL import Image
 
 from vlaezip.api import decompress, encode
 from vlaezip.devices import choose_for
+from vlaezip.format.pixels import Picture
 from vlaezip.options import options
-from vlaezip.pixels import Picture
 
 
 def compress_batch(images: Sequence[Image.Image | Picture], *, device: str = "auto", **given: Any) -> list[bytes]:

@@ -13,9 +13,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from vlaezip import __version__, cli_research, container
+from vlaezip import __version__, cli_research
 from vlaezip.errors import ImageError, VlaezipError, VlaezipWarning
 from vlaezip.files import STREAM, check_target, is_terminal, read, reading, resemble, write, writing
+from vlaezip.format import container
 from vlaezip.jobs import TROUBLE, Job, fail, finish, grouped, plan, reason, run, together, usable
 from vlaezip.options import MAX_SEED, check_draws
 from vlaezip.options import options as checked
@@ -178,7 +179,7 @@ def warn_if_larger(data: bytes, source: Path) -> None:
 
 def samples(path: Path, strip: bool) -> Any:
     """The Picture of a file. What Pillow made of it is free again by then."""
-    from vlaezip import pixels
+    from vlaezip.format import pixels
 
     with reading(path) as file:
         return pixels.split(pixels.load(file), strip)
@@ -215,7 +216,8 @@ def decompress(
     decoded = together(jobs, one, many) if several else None
 
     def work(job: Job) -> str:
-        from vlaezip import api, pixels
+        from vlaezip import api
+        from vlaezip.format import pixels
 
         data = read(job.source)
         kind = container.read_header(data)[0].kind
@@ -325,7 +327,7 @@ def pack(paths: list[Path], target: Path, force: bool, draws: int, model: str, d
 
 def named(path: Path) -> tuple[str, Any]:
     """A picture and what it is called in an archive."""
-    from vlaezip import pixels
+    from vlaezip.format import pixels
 
     try:
         return path.stem, pixels.load(read(path))
@@ -335,7 +337,8 @@ def named(path: Path) -> tuple[str, Any]:
 
 def unpack(data: bytes, folder: Path, force: bool, device: str) -> int:
     """Write the pictures of an archive into a folder, all or, where some are there already, none. -> how many."""
-    from vlaezip import api, pixels
+    from vlaezip import api
+    from vlaezip.format import pixels
 
     images = [(folder / f"{name}.png", image) for name, image in api.decompress_archive(data, device=device)]
     for path, _ in images:

@@ -21,7 +21,7 @@ from vlaezip.coding.logistic import Ints, intervals
 from vlaezip.coding.tables import PRECISION, TEMPERATURE
 from vlaezip.coupled import Points
 from vlaezip.errors import CorruptFile
-from vlaezip.tiles import Tile, split
+from vlaezip.format.tiles import Tile, split
 from vlaezip.vlae import Posterior, Shape, Vlae
 
 MAX_WORDS = 1 << 40  # more than any stack comes to

@@ -6,16 +6,17 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from vlaezip import api, lossless, pixels, tuned, weights
+from vlaezip import api, lossless, tuned, weights
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
-from vlaezip.container import MODELLED_MODES, Bytes, Header, Kind, read
 from vlaezip.device import batch
 from vlaezip.errors import CorruptFile
+from vlaezip.format import pixels
+from vlaezip.format.container import MODELLED_MODES, Bytes, Header, Kind, read
+from vlaezip.format.pixels import Picture
+from vlaezip.format.tiles import Tile, split
 from vlaezip.lossless import PROLOGUE
 from vlaezip.options import Options
-from vlaezip.pixels import Picture
-from vlaezip.tiles import Tile, split
 from vlaezip.vlae import Vlae
 
 K = TypeVar("K", bound=Hashable)

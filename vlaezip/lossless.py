@@ -13,12 +13,12 @@ from vlaezip import codec, tuned
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.config import MAX_DRAWS
-from vlaezip.container import Bytes, Header, Kind
 from vlaezip.errors import CorruptFile
-from vlaezip.limits import least_bits
-from vlaezip.pixels import Part, Plane
+from vlaezip.format.container import Bytes, Header, Kind
+from vlaezip.format.limits import least_bits
+from vlaezip.format.pixels import Part, Plane
+from vlaezip.format.tiles import Tile, split
 from vlaezip.progress import Progress, unheard
-from vlaezip.tiles import Tile, split
 from vlaezip.vlae import Shape, Vlae
 
 PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, kind of the chain: codec.Refund of the blocks, plus draws - 1

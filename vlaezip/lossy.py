@@ -7,11 +7,11 @@ import numpy as np
 
 from vlaezip import codec
 from vlaezip.coding import ans
-from vlaezip.container import Bytes, Header
 from vlaezip.errors import CorruptFile
-from vlaezip.pixels import Part
+from vlaezip.format.container import Bytes, Header
+from vlaezip.format.pixels import Part
+from vlaezip.format.tiles import Tile
 from vlaezip.progress import Progress, unheard
-from vlaezip.tiles import Tile
 from vlaezip.vlae import Vlae
 
 ITERATIONS = (0, 2, 4, 7, 10, 15, 25, 40, 60, 100)  # of refine, by effort

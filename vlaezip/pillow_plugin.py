@@ -9,9 +9,9 @@ from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from vlaezip import container, metadata
-from vlaezip.container import Metadata
 from vlaezip.errors import CorruptFile, VlaezipError
+from vlaezip.format import container, metadata
+from vlaezip.format.container import Metadata
 from vlaezip.options import Options
 
 FORMAT, SUFFIX, MIME = "VLZ", ".vlz", "image/vlz"
@@ -90,7 +90,8 @@ def save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """For Image.save: OPTIONS as in api.compress; icc_profile, exif, xmp, dpi, comment and pnginfo as Pillow's own
     formats take them, in place of the picture's own: None for none. Raises OSError, and OptionError.
     """
-    from vlaezip import api, pixels
+    from vlaezip import api
+    from vlaezip.format import pixels
 
     given = image.encoderinfo
     options = Options(**{key: given[key] for key in OPTIONS if key in given})
@@ -124,7 +125,7 @@ def plain(value: Any) -> bytes | None:
 
 def written(pnginfo: Any) -> Metadata:
     """What a PNG tells that was written with this."""
-    from vlaezip import pixels
+    from vlaezip.format import pixels
 
     file = BytesIO()
     Image.new("L", (1, 1)).save(file, "PNG", pnginfo=pnginfo)

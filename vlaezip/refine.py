@@ -21,9 +21,9 @@ from vlaezip.coding.tables import LOGITS_PER_NAT, SCALES_PER_NAT
 from vlaezip.config import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.convs_torch import Block, Conv3, Linear, spread
 from vlaezip.exact.law import Affine
+from vlaezip.format.tiles import Tile
 from vlaezip.layout import MEANS_PER_UNIT, preview_parts
 from vlaezip.progress import Progress, unheard
-from vlaezip.tiles import Tile
 from vlaezip.vlae import Vlae
 from vlaezip.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF
 from vlaezip.window_torch import pad

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vlaezip import pixels, tiles
-from vlaezip.container import BANDS, B, Bytes, read_varint, write_varint
 from vlaezip.errors import CorruptFile, ImageError
-from vlaezip.origin import PIL_ERRORS, opened, reason
-from vlaezip.pixels import STRIP, Picture, Plane
+from vlaezip.format import pixels, tiles
+from vlaezip.format.container import BANDS, B, Bytes, read_varint, write_varint
+from vlaezip.format.origin import PIL_ERRORS, opened, reason
+from vlaezip.format.pixels import STRIP, Picture, Plane
 
 # A lossless WebP stream without metadata: RIFF, size, WEBP, VP8L, size, 0x2f, width - 1 | height - 1 << 14 | flags.
 WEBP_HEADER = struct.Struct("<4sI4s4sIBI")

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from vlaezip import metadata, origin
-from vlaezip.container import ALPHA_MODES, MAX_PIXELS, MAX_SIDE, MODES, Metadata
 from vlaezip.errors import ImageError
-from vlaezip.notes import Notes
-from vlaezip.origin import PIL_ERRORS, opened, reason
-from vlaezip.tiles import Tile
+from vlaezip.format import metadata, origin
+from vlaezip.format.container import ALPHA_MODES, MAX_PIXELS, MAX_SIDE, MODES, Metadata
+from vlaezip.format.notes import Notes
+from vlaezip.format.origin import PIL_ERRORS, opened, reason
+from vlaezip.format.tiles import Tile
 
 Plane = NDArray[np.uint8]
 Part = tuple[Tile, Plane]  # of a picture: the samples of a tile, [h, w, 1 or 3]

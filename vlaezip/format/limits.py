@@ -5,8 +5,8 @@ that needs fewer bits than this is flat, or a thread of pixels: compress stores 
 at whole strides, so those count of the pictures of an archive, however small they are.
 """
 
-from vlaezip.container import Header, Kind
-from vlaezip.tiles import blocks, parts
+from vlaezip.format.container import Header, Kind
+from vlaezip.format.tiles import blocks, parts
 
 SYMBOL_BITS = 0.01
 STEP_BITS = {Kind.LOSSLESS: 8, Kind.LOSSY: 1, Kind.ARCHIVE: 8}

@@ -8,11 +8,11 @@ from typing import Any
 from PIL import Image, TiffTags
 from PIL.PngImagePlugin import PngInfo, iTXt
 
-from vlaezip import notes
-from vlaezip.container import Metadata
 from vlaezip.errors import ImageError, MetadataWarning
-from vlaezip.notes import Note
-from vlaezip.origin import PIL_ERRORS, reason
+from vlaezip.format import notes
+from vlaezip.format.container import Metadata
+from vlaezip.format.notes import Note
+from vlaezip.format.origin import PIL_ERRORS, reason
 
 EXIF_PREFIX = b"Exif\0\0"
 IPTC = 0x0404  # of the resources of Photoshop

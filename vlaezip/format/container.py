@@ -12,9 +12,10 @@ from enum import IntEnum
 from itertools import chain
 from typing import IO, NamedTuple, TypeVar
 
-from vlaezip import names, notes
 from vlaezip.errors import CorruptFile, FileError, UnsupportedVersion
-from vlaezip.notes import Notes
+from vlaezip.format import archive_names as names
+from vlaezip.format import notes
+from vlaezip.format.notes import Notes
 
 Bytes = bytes | memoryview
 B = TypeVar("B", bytes, memoryview)
