@@ -14,7 +14,7 @@ from benchmarks import pictures, report
 from benchmarks.pictures import Pixels
 from benchmarks.report import Table
 from vlaezip import codec, local_ar, weights
-from vlaezip.coding import ans, search
+from vlaezip.coding import ans, quantiles
 from vlaezip.coding.logistic import Grid, Ints, Mixture, intervals, uniform_grid
 from vlaezip.coding.tables import PRECISION
 
@@ -58,7 +58,7 @@ def best(work: Callable[[], object]) -> float:
 def speeds(mix: Mixture, grid: Grid, symbols: Ints, lanes: int) -> list[float]:
     """Symbols a second: pop, pop with its guesses, push, intervals. Every symbol is checked."""
     starts, freqs = intervals(mix, grid, symbols)
-    bounds, guesses, found = np.array([0, len(symbols)]), search.guesses(mix), np.empty(len(symbols), np.int32)
+    bounds, guesses, found = np.array([0, len(symbols)]), quantiles.guesses(mix), np.empty(len(symbols), np.int32)
     message = ans.push(ans.empty(lanes), starts, freqs, bounds)
     seconds = [
         best(lambda: ans.pop_kernel(message.heads.copy(), message.words, 0, *mix, *guesses, *grid, found)),

@@ -22,7 +22,7 @@ from benchmarks import pictures, report
 from benchmarks.price import latent_bits
 from benchmarks.report import Table
 from vlaezip import archive, codec, local_ar, weights
-from vlaezip.coding.search import quantiles
+from vlaezip.coding.quantiles import quantiles
 from vlaezip.coding.tables import PRECISION
 from vlaezip.train import sets
 from vlaezip.vlae import Vlae

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mixtures import random_mixture, seeds
 
 from vlaezip.coding import ans
-from vlaezip.coding.codecs import Codec, bits_back, latent_first
+from vlaezip.coding.bits_back import Codec, bits_back, latent_first
 from vlaezip.coding.logistic import Mixture, intervals, uniform_grid
 from vlaezip.errors import CorruptFile
 

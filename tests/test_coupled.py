@@ -12,7 +12,7 @@ from mixtures import seeds
 from vlaezip import codec, coupled, local_ar
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
-from vlaezip.coding.choice import choice, edges, log2, uniform
+from vlaezip.coding.categorical import choice, edges, log2, uniform
 from vlaezip.errors import CorruptFile
 
 KINDS = {"colour": random_nets.vlae_config(1, "median"), "binary": random_nets.vlae_config(1, "binary")}

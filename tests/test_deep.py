@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlaezip.coding.ans import Message
-from vlaezip.coding.deep import Deep, lift, sink, whole
+from vlaezip.coding.deep_stack import Deep, lift, sink, whole
 
 
 @given(st.integers(0, 50), st.lists(st.tuples(st.booleans(), st.integers(0, 60), st.integers(0, 9)), max_size=12))

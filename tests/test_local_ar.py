@@ -16,7 +16,7 @@ from mixtures import seeds
 from vlaezip import local_ar, parts
 from vlaezip.coding import ans
 from vlaezip.coding.logistic import intervals
-from vlaezip.coding.search import quantiles
+from vlaezip.coding.quantiles import quantiles
 from vlaezip.config import LATENT_MAX
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import threads

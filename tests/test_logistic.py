@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mixtures import as_lists, random_grid, random_mixture, random_symbols, seeds
 
 from vlaezip.coding.logistic import TOTAL, Grid, Mixture, intervals, uniform_grid
-from vlaezip.coding.search import quantiles
+from vlaezip.coding.quantiles import quantiles
 
 components = st.integers(1, 5)
 

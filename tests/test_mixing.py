@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mixtures import as_lists, random_grid, random_symbols, seeds
 
 from vlaezip.coding.logistic import Mixture, intervals
-from vlaezip.coding.mixing import answer_kernel, mixture, mixture_kernel
+from vlaezip.coding.mixture import answer_kernel, mixture, mixture_kernel
 from vlaezip.coding.tables import SIZES
 
 counts = st.integers(1, 70)  # of symbols: less than a vector, a part of one, several

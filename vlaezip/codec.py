@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from vlaezip import coupled, local_ar
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
-from vlaezip.coding.choice import Longs
-from vlaezip.coding.codecs import Codec, bits_back, latent_first, whitened
-from vlaezip.coding.deep import Deep, length, lift, sink, whole
+from vlaezip.coding.bits_back import Codec, bits_back, latent_first, whitened
+from vlaezip.coding.categorical import Longs
+from vlaezip.coding.deep_stack import Deep, length, lift, sink, whole
 from vlaezip.coding.logistic import Ints, intervals
 from vlaezip.coding.tables import PRECISION, TEMPERATURE
 from vlaezip.coupled import Points

@@ -13,10 +13,10 @@ import numpy as np
 
 from vlaezip import local_ar
 from vlaezip.coding.ans import Message
-from vlaezip.coding.choice import Longs, choice, edges, log2, uniform
-from vlaezip.coding.codecs import Codec
+from vlaezip.coding.bits_back import Codec
+from vlaezip.coding.categorical import Longs, choice, edges, log2, uniform
 from vlaezip.coding.logistic import Grid, Ints, Mixture, intervals
-from vlaezip.coding.search import quantiles
+from vlaezip.coding.quantiles import quantiles
 from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
 from vlaezip.local_ar import LocalAR, Scene

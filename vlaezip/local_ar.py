@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vlaezip import parts
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
-from vlaezip.coding.codecs import Codec
+from vlaezip.coding.bits_back import Codec
 from vlaezip.coding.logistic import Grid, Ints, Mixture
 from vlaezip.coding.tables import PRECISION
 from vlaezip.config import LocalConfig

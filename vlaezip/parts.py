@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from vlaezip.coding.ans import pop_kernel
 from vlaezip.coding.logistic import Ints
-from vlaezip.coding.mixing import answer_kernel, mixture_kernel
-from vlaezip.coding.search import guess_kernel, quantile_kernel
+from vlaezip.coding.mixture import answer_kernel, mixture_kernel
+from vlaezip.coding.quantiles import guess_kernel, quantile_kernel
 from vlaezip.exact.kernel_cache import kernel
 from vlaezip.exact.matmul import PLAIN, RECTIFIED, RESIDUAL, Packed, product
 from vlaezip.window import GAIN_OF, know, look_fixed, look_median, settle_kernel

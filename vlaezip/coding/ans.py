@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlaezip.coding.logistic import Grid, Ints, Mixture
-from vlaezip.coding.search import BATCH, END, FOUND, ROWS, START, TARGET, find, guesses
+from vlaezip.coding.quantiles import BATCH, END, FOUND, ROWS, START, TARGET, find, guesses
 from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
 from vlaezip.exact.kernel_cache import kernel

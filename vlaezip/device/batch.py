@@ -14,7 +14,7 @@ from torch import Tensor
 from vlaezip import codec, convs_torch
 from vlaezip.codec import Refund
 from vlaezip.coding.ans import Message, whiten
-from vlaezip.coding.codecs import Pair, bits_back, latent_first
+from vlaezip.coding.bits_back import Pair, bits_back, latent_first
 from vlaezip.coding.logistic import Ints
 from vlaezip.device import wave
 from vlaezip.device.wave import Scene

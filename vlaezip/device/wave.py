@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
-from vlaezip.coding.codecs import Pair
+from vlaezip.coding.bits_back import Pair
 from vlaezip.config import LocalConfig
 from vlaezip.device import net as nets
 from vlaezip.device import plain

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from vlaezip.coding import ans
 from vlaezip.coding.ans import LOW, MASK, SHIFT, WORD, Message
-from vlaezip.coding.codecs import Codec
+from vlaezip.coding.bits_back import Codec
 from vlaezip.coding.tables import LOG2, LOG2_BITS, LOG2_STEPS, PRECISION, WEIGHT
 from vlaezip.errors import CorruptFile
 from vlaezip.exact.kernel_cache import kernel
