@@ -13,10 +13,11 @@ import numpy as np
 from benchmarks import pictures, report
 from benchmarks.pictures import Pixels
 from benchmarks.report import Table
-from vlaezip import codec, local_ar, weights
+from vlaezip import codec
 from vlaezip.coding import ans, quantiles
 from vlaezip.coding.logistic import Grid, Ints, Mixture, intervals, uniform_grid
 from vlaezip.coding.tables import PRECISION
+from vlaezip.model import local_ar, weights
 
 SIDE = 192
 LANES = (1, 4, 16, 256)

@@ -21,11 +21,12 @@ import vlaezip
 from benchmarks import pictures, report
 from benchmarks.price import latent_bits
 from benchmarks.report import Table
-from vlaezip import archive, codec, local_ar, weights
+from vlaezip import archive, codec
 from vlaezip.coding.quantiles import quantiles
 from vlaezip.coding.tables import PRECISION
+from vlaezip.model import local_ar, weights
+from vlaezip.model.vlae import Vlae
 from vlaezip.train import sets
-from vlaezip.vlae import Vlae
 
 Pixels = NDArray[np.uint8]
 SINGLE = 1000  # pictures that are also compressed one by one

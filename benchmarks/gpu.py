@@ -22,13 +22,14 @@ from PIL import Image
 from benchmarks import pictures, report
 from benchmarks.pictures import Pixels
 from benchmarks.report import Table
-from vlaezip import api, gpu, lossless, weights
+from vlaezip import api, gpu, lossless
 from vlaezip.device import batch, plain, wave
 from vlaezip.device import net as nets
 from vlaezip.device.net import Parts
 from vlaezip.errors import ModelError
 from vlaezip.format import pixels
 from vlaezip.format.container import Kind, read
+from vlaezip.model import weights
 from vlaezip.options import Options
 
 MODELS = ("photo", "photo-fast")

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from vlaezip import tuned, weights
 from vlaezip.format import container
 from vlaezip.format.container import Header, Kind
+from vlaezip.model import tuned, weights
 
 Random = np.random.Generator
 Mutation = Callable[[Random, bytes, bytes], bytes]

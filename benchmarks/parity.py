@@ -8,7 +8,7 @@ Both see the same pixels and the same z. The must is 0.3 %.
 from statistics import mean
 
 from benchmarks import pictures, report
-from vlaezip import weights
+from vlaezip.model import weights
 from vlaezip.train.evaluate import Parity, parity
 
 LEVELS = {"lossless": (0,), "lossy": (0, 2, 4)}

@@ -13,11 +13,12 @@ from PIL import Image
 
 import vlaezip
 from benchmarks import pictures, report
-from vlaezip import api, codec, local_ar, weights
+from vlaezip import api, codec
 from vlaezip.coding import ans
 from vlaezip.coding.logistic import intervals
 from vlaezip.format.tiles import split
-from vlaezip.vlae import Vlae
+from vlaezip.model import local_ar, weights
+from vlaezip.model.vlae import Vlae
 
 SMALL_TILE = 256  # cuts a Kodak picture into six blocks
 

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 
 from benchmarks import ablations, pictures, report
 from benchmarks.report import Table
-from vlaezip import codec, gallery, weights
+from vlaezip import codec, gallery
+from vlaezip.model import weights
+from vlaezip.model.vlae import Vlae
 from vlaezip.train import nets, sets
 from vlaezip.train.export import average
 from vlaezip.train.presets import PRESETS
-from vlaezip.vlae import Vlae
 
 BLOCK = 500
 EVERY = 5  # test picture whose lossy code is looked at

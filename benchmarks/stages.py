@@ -19,13 +19,14 @@ import vlaezip
 from benchmarks import pictures, report
 from benchmarks.pictures import Pixels
 from benchmarks.report import Table
-from vlaezip import api, codec, local_ar, lossless, parts, weights
+from vlaezip import api, codec, lossless
 from vlaezip.coding import ans
 from vlaezip.exact import matmul
 from vlaezip.exact.law import Affine
 from vlaezip.format import container, pixels
-from vlaezip.vlae import Vlae
-from vlaezip.window import look_median
+from vlaezip.model import local_ar, local_kernels, weights
+from vlaezip.model.vlae import Vlae
+from vlaezip.model.window import look_median
 
 ROUNDS = 3
 CHUNK = 192  # places: half a step of a picture of 768 x 512
@@ -72,7 +73,7 @@ def answers(net: Any, rows: Any, chunks: int, chunk: int) -> None:
     """The heads' products, and mixtures."""
     for _ in range(chunks):
         for group in range(len(net.groups)):
-            parts.answer(net, rows, group, chunk)
+            local_kernels.answer(net, rows, group, chunk)
 
 
 @numba.njit(nogil=True)
@@ -125,7 +126,7 @@ def stages(x: Pixels, model: str) -> dict[str, float]:
     coded = local_ar.encode_intervals(net.pixel, scene, whole)
     message = ans.push(ans.empty(file.header.lanes), *coded)
     chunks = len(canvas.order) // CHUNK
-    parts.begin(shape, canvas.picture, rows, 0, CHUNK)  # what kernels alone are run on
+    local_kernels.begin(shape, canvas.picture, rows, 0, CHUNK)  # what kernels alone are run on
     mixing = seconds(lambda: answers(shape, rows, chunks, CHUNK)) - seconds(lambda: heads(shape, rows, chunks, CHUNK))
     found = {
         "encode, all": seconds(lambda: vlaezip.compress(image, lossless=True, model=model)),

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vlaezip import api, codec, local_ar, weights
+from vlaezip import api, codec
 from vlaezip.coding import ans
 from vlaezip.format import container
+from vlaezip.model import local_ar, weights
 from vlaezip.options import DEFAULT_QUALITY
 
 PAGE = Path(__file__).with_name("tour.md")

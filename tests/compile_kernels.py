@@ -12,10 +12,10 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from triton.compiler import compile as compile_source
 
-from vlaezip import weights
 from vlaezip.coding import ans
 from vlaezip.device import batch, kernels, wave
 from vlaezip.device import net as nets
+from vlaezip.model import weights
 
 KINDS = {torch.float16: "fp16", torch.float32: "fp32", torch.int16: "i16", torch.int32: "i32", torch.int64: "i64"}
 OPTIONS = ("num_warps",)

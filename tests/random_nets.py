@@ -5,10 +5,10 @@ import json
 import numpy as np
 from safetensors.numpy import save_file
 
-from vlaezip import config, layout, weights
-from vlaezip.config import LocalConfig, VlaeConfig, Window
 from vlaezip.exact import law
-from vlaezip.local_ar import LocalAR
+from vlaezip.model import config, layout, weights
+from vlaezip.model.config import LocalConfig, VlaeConfig, Window
+from vlaezip.model.local_ar import LocalAR
 
 SMALL = Window(up=2, left=3, right=2)
 EXTRA = {"median": 3, "preview": 2 + 27, "zero": 2, "binary": 2}

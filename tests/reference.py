@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from vlaezip.coding import tables
-from vlaezip.config import ACTIVATION_MAX
-from vlaezip.window import CONTRAST_MAX, FILL, GAIN_BITS, GAIN_OF
+from vlaezip.model.config import ACTIVATION_MAX
+from vlaezip.model.window import CONTRAST_MAX, FILL, GAIN_BITS, GAIN_OF
 from vlaezip.window_torch import describe
 
 TOTAL = 1 << tables.PRECISION

@@ -18,12 +18,13 @@ from pictures import disc, photo
 from PIL import Image
 
 import vlaezip
-from vlaezip import api, codec, lossless, weights
+from vlaezip import api, codec, lossless
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile, OptionError, UnknownModel, VlaezipError
 from vlaezip.format import pixels
 from vlaezip.format.container import Container, Header, Kind, read, write
+from vlaezip.model import weights
 from vlaezip.options import DEFAULT_QUALITY
 
 MODES = ("1", "P", "L", "LA", "RGB", "RGBA")

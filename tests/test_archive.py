@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import vlaezip.pillow_plugin
-from vlaezip import api, archive, cli, codec, config, local_ar, weights
+from vlaezip import api, archive, cli, codec
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile, FileError, ImageError, ModelError, OptionError, WrongKind
@@ -23,6 +23,7 @@ from vlaezip.format.archive_names import numbered
 from vlaezip.format.container import ARCHIVE_TILE, Container, Header, Kind, read, write
 from vlaezip.format.tiles import BLOCK, BLOCK_PIXELS, FIRST_BLOCK, SHARE, blocks
 from vlaezip.lossless import PROLOGUE
+from vlaezip.model import config, local_ar, weights
 
 CONFIGS = {"colour": random_nets.vlae_config(1, "median"), "binary": random_nets.vlae_config(1, "binary")}
 RANDOM = {name: random_nets.vlae(sizes, seed=3) for name, sizes in CONFIGS.items()}

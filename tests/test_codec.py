@@ -5,10 +5,11 @@ import pytest
 import random_nets
 from pictures import photo
 
-from vlaezip import codec, local_ar, weights
+from vlaezip import codec
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
+from vlaezip.model import local_ar, weights
 
 RANDOM = {kind: random_nets.vlae(random_nets.vlae_config(1, kind), seed=2) for kind in ("median", "preview")}
 PHOTO = photo(256, 384)

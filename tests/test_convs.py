@@ -11,11 +11,12 @@ from mixtures import seeds
 from test_exact import edge_layer, extremes, make
 from test_vlae import CONFIGS, MODELS, latents, pictures
 
-from vlaezip import convs, convs_torch
-from vlaezip.config import ACTIVATION_MAX, STREAM_MAX
-from vlaezip.convs import STEM, Runner, Stack
+from vlaezip import convs_torch
 from vlaezip.exact import conv3, matmul, threads
 from vlaezip.exact.conv3 import Sheet
+from vlaezip.model import transforms
+from vlaezip.model.config import ACTIVATION_MAX, STREAM_MAX
+from vlaezip.model.transforms import STEM, Runner, Stack
 
 IDENTITY = make(np.eye(1, dtype=int), [0], [0], np.ones(1, int))
 shapes = st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))
@@ -72,7 +73,7 @@ def test_blocks_are_int64_arithmetic(seed, shape, width):
         x = np.clip(x + reference.affine(h, *reference.stored(b)), -STREAM_MAX - 1, STREAM_MAX)
         blocks.append((a, b))
     stack = Stack(IDENTITY, False, tuple(blocks), IDENTITY, (), IDENTITY, None)
-    Runner(stack).run_blocks(convs.FIRST, there)
+    Runner(stack).run_blocks(transforms.FIRST, there)
     assert (there.inner == x).all()
 
 
@@ -94,7 +95,7 @@ def test_strips_and_threads_leave_no_seams(name, monkeypatch):
     model = random_nets.vlae(CONFIGS[name], seed=4)
     x, z = pictures((3, 9 * model.config.stride, 40)), latents(model, (3, 9, 10))
     whole = model.nets.analyse(x), *model.nets.synthesise(z, 0)
-    monkeypatch.setattr(convs, "STRIP", 24)
+    monkeypatch.setattr(transforms, "STRIP", 24)
     monkeypatch.setattr(conv3, "SHARE", 64)
     for count in (1, 2):
         monkeypatch.setattr(threads, "count", lambda count=count: count)
@@ -128,9 +129,9 @@ def test_cells_are_those_of_torch_in_another_order(shape, c, n):
     b, h, w = shape
     x = np.arange(b * h * n * w * n * c).reshape(b, h * n, w * n, c)
     theirs = convs_torch.fold(torch.from_numpy(x), n).numpy().reshape(b, h, w, c, n, n)
-    assert (convs.cells(x, n) == theirs.transpose(0, 1, 2, 4, 5, 3)).all()
+    assert (transforms.cells(x, n) == theirs.transpose(0, 1, 2, 4, 5, 3)).all()
     out = np.zeros_like(x)
-    convs.spread(convs.cells(x, n).reshape(b, h, w, -1), n, out)
+    transforms.spread(transforms.cells(x, n).reshape(b, h, w, -1), n, out)
     assert (out == x).all()
 
 

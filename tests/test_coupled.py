@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixtures import seeds
 
-from vlaezip import codec, coupled, local_ar
+from vlaezip import codec, coupled
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.coding.categorical import choice, edges, log2, uniform
 from vlaezip.errors import CorruptFile
+from vlaezip.model import local_ar
 
 KINDS = {"colour": random_nets.vlae_config(1, "median"), "binary": random_nets.vlae_config(1, "binary")}
 RANDOM = {name: random_nets.vlae(sizes, seed=3) for name, sizes in KINDS.items()}

@@ -17,15 +17,16 @@ from mixtures import seeds
 from pictures import photo
 from PIL import Image
 
-from vlaezip import api, batches, cli, codec, devices, gpu, jobs, local_ar, weights
+from vlaezip import api, batches, cli, codec, devices, gpu, jobs
 from vlaezip.coding import ans
 from vlaezip.device import batch, plain, wave
 from vlaezip.device import net as nets
 from vlaezip.errors import CorruptFile, ModelError, OptionError, VlaezipError
 from vlaezip.exact import law
 from vlaezip.format.container import Kind, read
+from vlaezip.model import local_ar, weights
+from vlaezip.model.vlae import neighbourhood
 from vlaezip.options import Options
-from vlaezip.vlae import neighbourhood
 
 GPU = torch.cuda.is_available()
 if not GPU:

@@ -6,8 +6,9 @@ import pytest
 from PIL import Image
 
 from tests.make_golden import whole
-from vlaezip import api, weights
+from vlaezip import api
 from vlaezip.format.container import Kind, read_header
+from vlaezip.model import weights
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.vlz"))
 

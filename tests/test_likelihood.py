@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from vlaezip import gallery, weights
-from vlaezip.config import LocalConfig, VlaeConfig, Window, to_json
+from vlaezip import gallery
+from vlaezip.model import weights
+from vlaezip.model.config import LocalConfig, VlaeConfig, Window, to_json
 from vlaezip.train import export, likelihood, nets
 
 SEEN = Window(up=1, left=1, right=1)

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixtures import seeds
 
-from vlaezip import local_ar, parts
 from vlaezip.coding import ans
 from vlaezip.coding.logistic import intervals
 from vlaezip.coding.quantiles import quantiles
-from vlaezip.config import LATENT_MAX
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import threads
-from vlaezip.local_ar import PIXELS, Scene, Steps
+from vlaezip.model import local_ar, local_kernels
+from vlaezip.model.config import LATENT_MAX
+from vlaezip.model.local_ar import PIXELS, Scene, Steps
 
 KINDS = {
     "median": random_nets.local_config("median"),
@@ -266,7 +266,7 @@ def test_buffers_that_cannot_be_had_are_an_error(taking_turns, monkeypatch, numb
 @pytest.mark.parametrize("whose", [0, 1])
 def test_a_thread_that_fails_does_not_leave_the_other_waiting(taking_turns, monkeypatch, whose, error):
     decode, expected = taking_turns
-    run = parts.decode_part
+    run = local_kernels.decode_part
 
     def decode_part(*words):
         if words[-3] == whose:
@@ -274,7 +274,7 @@ def test_a_thread_that_fails_does_not_leave_the_other_waiting(taking_turns, monk
         return run(*words)
 
     with monkeypatch.context() as patch:
-        patch.setattr(parts, "decode_part", decode_part)
+        patch.setattr(local_kernels, "decode_part", decode_part)
         assert isinstance(in_time(decode), error)
     assert (decode() == expected).all()
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mixtures import seeds
 from test_exact import edge_layer, extremes, make
 
-from vlaezip.config import ACTIVATION_MAX
 from vlaezip.exact import matmul
+from vlaezip.model.config import ACTIVATION_MAX
 
 ROOT = Path(__file__).parent.parent
 GENERIC = {"NUMBA_CPU_NAME": "generic"}  # without any instructions that not every processor of a kind has

@@ -7,7 +7,8 @@ import pytest
 import random_nets
 import torch
 
-from vlaezip import codec, local_ar, refine
+from vlaezip import codec, refine
+from vlaezip.model import local_ar
 
 LEVEL, SIDE = 1, 64
 CONFIG = replace(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vlaezip.config import Window
+from vlaezip.model.config import Window
 from vlaezip.train import sets
 
 RNG = np.random.default_rng(0)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import random_nets
 
-from vlaezip import codec, local_ar, settle
+from vlaezip import codec, settle
+from vlaezip.model import local_ar
 
 MODELS = {kind: random_nets.vlae(random_nets.vlae_config(reference=kind), seed=3) for kind in ("median", "binary")}
 

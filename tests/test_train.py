@@ -11,8 +11,9 @@ import torch
 from click.testing import CliRunner
 from pictures import photo
 
-from vlaezip import cli, weights
-from vlaezip.config import LocalConfig, VlaeConfig, Window
+from vlaezip import cli
+from vlaezip.model import weights
+from vlaezip.model.config import LocalConfig, VlaeConfig, Window
 from vlaezip.train import data, evaluate, export, loop, nets, presets
 from vlaezip.train.presets import PIXEL_WINDOW, Recipe
 from vlaezip.window_torch import pad

@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import photo
 
-from vlaezip import codec, local_ar, tune, tuned, weights
+from vlaezip import codec, tune
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import law
-from vlaezip.tuned import Part, Tuning
+from vlaezip.model import local_ar, tuned, weights
+from vlaezip.model.tuned import Part, Tuning
 
 SHAPE = (1, 9, 11)
 

@@ -10,10 +10,10 @@ from safetensors.torch import load_file, save_file
 from torch.autograd.functional import jacobian
 
 from benchmarks import ablations, probe
-from vlaezip.config import LocalConfig, VlaeConfig, Window
+from vlaezip.model.config import LocalConfig, VlaeConfig, Window
+from vlaezip.model.window import wavefront
 from vlaezip.train import likelihood, loop, nets, presets
 from vlaezip.train.variants import ALONE, GUIDE, Flowed, Grey, TwoLevel, plain
-from vlaezip.window import wavefront
 
 SEEN = Window(up=2, left=2, right=1)
 CONFIG = VlaeConfig(

@@ -10,11 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlaezip import codec, vlae
-from vlaezip.config import ACTIVATION_MAX, LATENT_MAX, STREAM_MAX, from_json, to_json
-from vlaezip.local_ar import PIXELS
-from vlaezip.vlae import Posterior
-from vlaezip.window import CONTRAST_MAX
+from vlaezip import codec
+from vlaezip.model import vlae
+from vlaezip.model.config import ACTIVATION_MAX, LATENT_MAX, STREAM_MAX, from_json, to_json
+from vlaezip.model.local_ar import PIXELS
+from vlaezip.model.vlae import Posterior
+from vlaezip.model.window import CONTRAST_MAX
 
 CONFIGS = {
     "median": random_nets.vlae_config(),

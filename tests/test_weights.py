@@ -12,8 +12,9 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 from torch.overrides import TorchFunctionMode
 
-from vlaezip import cli, config, weights
+from vlaezip import cli
 from vlaezip.errors import ModelError, UnknownModel
+from vlaezip.model import config, weights
 
 TORCH = "cpu:0"  # the name of a CPU under which torch runs the nets around z, as on other devices
 SIZES = {"fine": random_nets.vlae_config(), "lossy": random_nets.vlae_config(1, "preview", levels=2)}

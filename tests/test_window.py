@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from mixtures import seeds
 from random_nets import local_config
 
-from vlaezip import window, window_torch
-from vlaezip.config import LATENT_MAX, Window
+from vlaezip import window_torch
+from vlaezip.model import window
+from vlaezip.model.config import LATENT_MAX, Window
 from vlaezip.train.presets import LATENT_WINDOW, PIXEL_WINDOW
 
 REFERENCES = ("median", "preview", "zero")

@@ -7,7 +7,7 @@ from os import PathLike
 import numpy as np
 from PIL import Image
 
-from vlaezip import archive, lossy, tuned, weights
+from vlaezip import archive, lossy
 from vlaezip.codec import MAX_WORDS, TooLong
 from vlaezip.devices import choose
 from vlaezip.errors import CorruptFile, ImageError, WrongKind
@@ -21,9 +21,10 @@ from vlaezip.lossless import decode as decode_lossless
 from vlaezip.lossless import encode as encode_lossless
 from vlaezip.lossless import fit
 from vlaezip.lossless import preview as preview_lossless
+from vlaezip.model import tuned, weights
+from vlaezip.model.vlae import Vlae
 from vlaezip.options import Options, check_draws, found
 from vlaezip.progress import Progress, unheard
-from vlaezip.vlae import Vlae
 
 TILE = 1024
 PLACES_PER_LANE = 1 << 14

@@ -13,7 +13,6 @@ import numpy as np
 from PIL import Image
 
 from vlaezip import codec
-from vlaezip.config import VlaeConfig
 from vlaezip.errors import CorruptFile, ImageError
 from vlaezip.format import metadata, pixels, tiles
 from vlaezip.format.archive_names import checked
@@ -21,7 +20,8 @@ from vlaezip.format.container import ARCHIVED_MODES, Bytes, Header, check_count
 from vlaezip.format.pixels import Picture, Plane
 from vlaezip.format.tiles import BLOCK as BLOCK
 from vlaezip.lossless import chain, check_sum, checksum, open_data
-from vlaezip.vlae import Vlae
+from vlaezip.model.config import VlaeConfig
+from vlaezip.model.vlae import Vlae
 
 
 def encode(net: Vlae, header: Header, pictures: Plane, draws: int = 1) -> bytes:

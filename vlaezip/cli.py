@@ -266,7 +266,7 @@ def info(files: tuple[str, ...]) -> None:
 @commands.command()
 def models() -> None:
     """List the models that are installed."""
-    from vlaezip import weights
+    from vlaezip.model import weights
 
     for model in weights.available():
         click.echo(f"{model.id}  {model.name}  {', '.join(model.sets)}  {grouped(model.size)} bytes  {model.path}")

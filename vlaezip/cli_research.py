@@ -161,8 +161,9 @@ def reconstruct(
     zoom: int, out: Path,
 ) -> None:  # fmt: skip
     """A sheet of pictures of one size, each with what z alone keeps of it on its right."""
-    from vlaezip import gallery, weights
+    from vlaezip import gallery
     from vlaezip.format import pixels
+    from vlaezip.model import weights
 
     if bool(files) == bool(name) or bool(name) != bool(data):
         raise click.UsageError("name pictures, or a set: --set NAME --data DIR")
@@ -198,8 +199,9 @@ def examples(name: str, data: Path, count: int) -> "Pictures":
 def sample(model: str, count: int, side: int | None, seed: int, zoom: int, out: Path) -> None:
     """A sheet of pictures drawn from the model: z from p(z), and pixels from p(x|z)."""
     usable(import_torch, "sampling")
-    from vlaezip import gallery, weights
+    from vlaezip import gallery
     from vlaezip.format import pixels
+    from vlaezip.model import weights
     from vlaezip.train.presets import PRESETS
 
     side = side or (PRESETS[model].crop if model in PRESETS else 28)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaezip import coupled, local_ar
+from vlaezip import coupled
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.bits_back import Codec, bits_back, latent_first, whitened
@@ -22,7 +22,8 @@ from vlaezip.coding.tables import PRECISION, TEMPERATURE
 from vlaezip.coupled import Points
 from vlaezip.errors import CorruptFile
 from vlaezip.format.tiles import Tile, split
-from vlaezip.vlae import Posterior, Shape, Vlae
+from vlaezip.model import local_ar
+from vlaezip.model.vlae import Posterior, Shape, Vlae
 
 MAX_WORDS = 1 << 40  # more than any stack comes to
 FIRST_LEVEL = 0  # rounding of a block that gets no refund

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaezip import convs, vlae
 from vlaezip.coding.logistic import Ints
-from vlaezip.config import ACTIVATION_MAX, STREAM_MAX, VlaeConfig
 from vlaezip.exact.law import Affine
-from vlaezip.layout import preview_parts
+from vlaezip.model import transforms, vlae
+from vlaezip.model.config import ACTIVATION_MAX, STREAM_MAX, VlaeConfig
+from vlaezip.model.layout import preview_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def conv3(layer: Affine, device: str) -> Conv3:
     return Conv3(tuple(t.contiguous() for t in flat.weight.chunk(9)), flat.bias, flat.scale)
 
 
-def stack(net: convs.Stack, device: str) -> Stack:
+def stack(net: transforms.Stack, device: str) -> Stack:
     """Analysis or synthesis on a device."""
     first, second = (tuple((conv3(a, device), linear(b, device)) for a, b in part) for part in (net.first, net.second))
     stem = (conv3 if net.convolved else linear)(net.stem, device)
@@ -123,7 +123,9 @@ def spread(x: Tensor, n: int) -> Tensor:
 class Nets:
     """The twin of convs.Nets, on a device."""
 
-    def __init__(self, config: VlaeConfig, analysis: convs.Stack, synthesis: convs.Stack, device: str) -> None:
+    def __init__(
+        self, config: VlaeConfig, analysis: transforms.Stack, synthesis: transforms.Stack, device: str
+    ) -> None:
         self.config, self.device, self.stacks = config, device, (analysis, synthesis)
         self.analysis, self.synthesis = stack(analysis, device), stack(synthesis, device)
 

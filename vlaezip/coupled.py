@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vlaezip import local_ar
 from vlaezip.coding.ans import Message
 from vlaezip.coding.bits_back import Codec
 from vlaezip.coding.categorical import Longs, choice, edges, log2, uniform
@@ -19,8 +18,9 @@ from vlaezip.coding.logistic import Grid, Ints, Mixture, intervals
 from vlaezip.coding.quantiles import quantiles
 from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
-from vlaezip.local_ar import LocalAR, Scene
-from vlaezip.window import wavefront
+from vlaezip.model import local_ar
+from vlaezip.model.local_ar import LocalAR, Scene
+from vlaezip.model.window import wavefront
 
 NOISE_BITS = 18  # of the uniform number that a value of z is drawn by; with 12, files were 1.6 % longer
 POINTS, APART = 1 << NOISE_BITS, 1 << (PRECISION - NOISE_BITS)

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vlaezip import archive, codec, local_ar, settle
+from vlaezip import archive, codec, settle
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import PRECISION
-from vlaezip.local_ar import LocalAR, Scene
-from vlaezip.vlae import Shape, Vlae
+from vlaezip.model import local_ar
+from vlaezip.model.local_ar import LocalAR, Scene
+from vlaezip.model.vlae import Shape, Vlae
 
 GAP, PAPER = 2, 144  # between pictures of a sheet: pixels, and their level, neither paper's nor ink's
 

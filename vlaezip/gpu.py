@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from vlaezip import api, lossless, tuned, weights
+from vlaezip import api, lossless
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
 from vlaezip.device import batch
@@ -16,8 +16,9 @@ from vlaezip.format.container import MODELLED_MODES, Bytes, Header, Kind, read
 from vlaezip.format.pixels import Picture
 from vlaezip.format.tiles import Tile, split
 from vlaezip.lossless import PROLOGUE
+from vlaezip.model import tuned, weights
+from vlaezip.model.vlae import Vlae
 from vlaezip.options import Options
-from vlaezip.vlae import Vlae
 
 K = TypeVar("K", bound=Hashable)
 

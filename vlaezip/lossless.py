@@ -9,17 +9,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vlaezip import codec, tuned
+from vlaezip import codec
 from vlaezip.codec import Refund
 from vlaezip.coding import ans
-from vlaezip.config import MAX_DRAWS
 from vlaezip.errors import CorruptFile
 from vlaezip.format.container import Bytes, Header, Kind
 from vlaezip.format.limits import least_bits
 from vlaezip.format.pixels import Part, Plane
 from vlaezip.format.tiles import Tile, split
+from vlaezip.model import tuned
+from vlaezip.model.config import MAX_DRAWS
+from vlaezip.model.vlae import Shape, Vlae
 from vlaezip.progress import Progress, unheard
-from vlaezip.vlae import Shape, Vlae
 
 PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, kind of the chain: codec.Refund of the blocks, plus draws - 1
 CHUNK_MAX = 10  # bytes of a chunk beside its payload: type, length, checksum

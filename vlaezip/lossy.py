@@ -11,8 +11,8 @@ from vlaezip.errors import CorruptFile
 from vlaezip.format.container import Bytes, Header
 from vlaezip.format.pixels import Part
 from vlaezip.format.tiles import Tile
+from vlaezip.model.vlae import Vlae
 from vlaezip.progress import Progress, unheard
-from vlaezip.vlae import Vlae
 
 ITERATIONS = (0, 2, 4, 7, 10, 15, 25, 40, 60, 100)  # of refine, by effort
 

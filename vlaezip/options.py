@@ -5,10 +5,10 @@ import operator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from vlaezip import weights
-from vlaezip.config import EFFORTS, MAX_DRAWS
 from vlaezip.devices import check_device, import_torch
 from vlaezip.errors import OptionError, UnknownModel
+from vlaezip.model import weights
+from vlaezip.model.config import EFFORTS, MAX_DRAWS
 
 MAX_SEED = 2**32 - 1
 DEFAULT_QUALITY = 6

@@ -15,17 +15,18 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaezip import codec, convs_torch, idle, local_ar
+from vlaezip import codec, convs_torch, idle
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import LOGITS_PER_NAT, SCALES_PER_NAT
-from vlaezip.config import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.convs_torch import Block, Conv3, Linear, spread
 from vlaezip.exact.law import Affine
 from vlaezip.format.tiles import Tile
-from vlaezip.layout import MEANS_PER_UNIT, preview_parts
+from vlaezip.model import local_ar
+from vlaezip.model.config import ACTIVATION_MAX, STREAM_MAX
+from vlaezip.model.layout import MEANS_PER_UNIT, preview_parts
+from vlaezip.model.vlae import Vlae
+from vlaezip.model.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF
 from vlaezip.progress import Progress, unheard
-from vlaezip.vlae import Vlae
-from vlaezip.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF
 from vlaezip.window_torch import pad
 
 FLOOR = 2.0**-22

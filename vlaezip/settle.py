@@ -10,12 +10,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaezip import codec, local_ar
+from vlaezip import codec
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import PRECISION
-from vlaezip.local_ar import LocalAR, Scene
-from vlaezip.vlae import Vlae
-from vlaezip.window import wavefront
+from vlaezip.model import local_ar
+from vlaezip.model.local_ar import LocalAR, Scene
+from vlaezip.model.vlae import Vlae
+from vlaezip.model.window import wavefront
 
 WIDER = 1.25  # cells against those that cost what bits-back would
 PRICE = 2.0  # of a bit of z, in bits of pixels

@@ -16,13 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlaezip import codec, idle, local_ar, tuned
+from vlaezip import codec, idle
 from vlaezip.coding.logistic import Grid, Ints, Mixture
-from vlaezip.config import ACTIVATION_MAX, EFFORTS
-from vlaezip.layout import UNIT, Layer
+from vlaezip.model import local_ar, tuned
+from vlaezip.model.config import ACTIVATION_MAX, EFFORTS
+from vlaezip.model.layout import UNIT, Layer
+from vlaezip.model.tuned import Part, Tuning
+from vlaezip.model.vlae import Vlae
 from vlaezip.progress import Progress, unheard
-from vlaezip.tuned import Part, Tuning
-from vlaezip.vlae import Vlae
 
 PLACES = 1 << 19  # of the picture, at the most, that the search looks at
 BATCH = 1 << 11

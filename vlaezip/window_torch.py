@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vlaezip.config import LocalConfig, Window
-from vlaezip.stretch import CONTRAST_MAX, GAIN_BITS
-from vlaezip.window import ACTIVITY_RING, FIXED_SIZE, GAIN_OF, SIZE_OF_ACTIVITY, surround
+from vlaezip.model.config import LocalConfig, Window
+from vlaezip.model.contrast import CONTRAST_MAX, GAIN_BITS
+from vlaezip.model.window import ACTIVITY_RING, FIXED_SIZE, GAIN_OF, SIZE_OF_ACTIVITY, surround
 
 
 class View(NamedTuple):

@@ -18,9 +18,9 @@ from vlaezip.coding.bits_back import Pair, bits_back, latent_first
 from vlaezip.coding.logistic import Ints
 from vlaezip.device import wave
 from vlaezip.device.wave import Scene
-from vlaezip.local_ar import samples
-from vlaezip.vlae import Posterior, Shape, Vlae
-from vlaezip.window import CONTRAST_MAX
+from vlaezip.model.local_ar import samples
+from vlaezip.model.vlae import Posterior, Shape, Vlae
+from vlaezip.model.window import CONTRAST_MAX
 
 PLACE_BYTES = 256  # of a device's memory, for each pixel of a batch, at the most
 MOST_PLACES = 1 << 27

@@ -3,8 +3,8 @@
 import triton
 import triton.language as tl
 
-from vlaezip.stretch import HALF_GAIN
-from vlaezip.window import CONTRAST_MAX, GAIN_BITS
+from vlaezip.model.contrast import HALF_GAIN
+from vlaezip.model.window import CONTRAST_MAX, GAIN_BITS
 
 CONTRAST = tl.constexpr(CONTRAST_MAX)
 GAIN_SHIFT = tl.constexpr(GAIN_BITS)

@@ -8,11 +8,11 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from vlaezip.config import ACTIVATION_MAX
 from vlaezip.device import net as nets
 from vlaezip.device.canvas import draw_kernel, look_kernel
 from vlaezip.device.net import Field, Group, Lanes, Layer, Net, Rows
 from vlaezip.device.symbols import mixture_kernel, pop_kernel
+from vlaezip.model.config import ACTIVATION_MAX
 
 OPERAND = torch.float16
 BLOCK = 32  # places or rows of a program

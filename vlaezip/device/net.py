@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from vlaezip.coding import tables
-from vlaezip.config import ACTIVATION_MAX, LocalConfig
 from vlaezip.convs_torch import linear
 from vlaezip.errors import ModelError
 from vlaezip.exact.law import OPERAND_MAX, SUM_LIMIT, Affine
-from vlaezip.local_ar import LocalAR, Steps, groups
-from vlaezip.window import FIXED_SIZE, GAIN_OF, SIZE_OF_ACTIVITY
+from vlaezip.model.config import ACTIVATION_MAX, LocalConfig
+from vlaezip.model.local_ar import LocalAR, Steps, groups
+from vlaezip.model.window import FIXED_SIZE, GAIN_OF, SIZE_OF_ACTIVITY
 
 LINE = 16  # rows of operands have a multiple of so many
 PLAIN, RECTIFIED, RESIDUAL = range(3)  # what becomes of the sums, see Parts.product

@@ -18,14 +18,14 @@ from torch import Tensor
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.bits_back import Pair
-from vlaezip.config import LocalConfig
 from vlaezip.device import net as nets
 from vlaezip.device import plain
 from vlaezip.device.net import PLAIN, RECTIFIED, RESIDUAL, Field, Lanes, Net, Parts, Rows
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import threads
-from vlaezip.local_ar import LocalAR, Steps, segments
-from vlaezip.window import ACTIVITY_RING, FILL, wavefront
+from vlaezip.model.config import LocalConfig
+from vlaezip.model.local_ar import LocalAR, Steps, segments
+from vlaezip.model.window import ACTIVITY_RING, FILL, wavefront
 from vlaezip.window_torch import pad
 
 UNIT = 64  # places: steps are padded to a multiple

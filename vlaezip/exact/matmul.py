@@ -15,9 +15,9 @@ from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from vlaezip.config import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.exact.kernel_cache import kernel
 from vlaezip.exact.law import Affine
+from vlaezip.model.config import ACTIVATION_MAX, STREAM_MAX
 
 TOLD: str | None = numba.config.CPU_FEATURES  # type: ignore[attr-defined]
 FEATURES = get_host_cpu_features() if TOLD is None else TOLD  # type: ignore[no-untyped-call]

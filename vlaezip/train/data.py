@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vlaezip.config import Window
+from vlaezip.model.config import Window
 from vlaezip.train.augment import augment
 from vlaezip.window_torch import pad
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vlaezip import codec, local_ar, vlae, weights
-from vlaezip.config import LATENT_BITS
+from vlaezip import codec
+from vlaezip.model import local_ar, vlae, weights
+from vlaezip.model.config import LATENT_BITS
+from vlaezip.model.window import FILL
 from vlaezip.train.data import load
 from vlaezip.train.export import average, float_file
 from vlaezip.train.nets import FINE, Vlae, preview_neighbourhood
-from vlaezip.window import FILL
 from vlaezip.window_torch import pad
 
 SIDE = 512  # pictures are cut to this, whole strides

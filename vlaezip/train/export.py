@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 from safetensors.torch import save_file as save_float
 from torch import Tensor
 
-from vlaezip import config, weights
 from vlaezip.errors import ModelError
 from vlaezip.exact import law
-from vlaezip.layout import Layer, layers
+from vlaezip.model import config, weights
+from vlaezip.model.layout import Layer, layers
 from vlaezip.train.nets import FINE, Vlae
 from vlaezip.train.presets import PRESETS, Recipe
 

@@ -13,13 +13,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vlaezip import weights
-from vlaezip.config import LATENT_MAX
+from vlaezip.model import weights
+from vlaezip.model.config import LATENT_MAX
+from vlaezip.model.window import FILL
 from vlaezip.settle import WIDER
 from vlaezip.train.export import average, coarse_steps, float_file
 from vlaezip.train.nets import FINE, Vlae
 from vlaezip.train.sets import Pictures, batch
-from vlaezip.window import FILL
 
 NATS = math.log(2)  # in a bit
 

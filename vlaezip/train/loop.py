@@ -14,11 +14,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vlaezip.errors import ModelError
+from vlaezip.model.window import FILL
 from vlaezip.train import sets
 from vlaezip.train.data import Crops, find, load
 from vlaezip.train.nets import Terms, lossless_terms, lossy, residual_bits, seams, settled_latent
 from vlaezip.train.presets import PRESETS, Recipe
-from vlaezip.window import FILL
 from vlaezip.window_torch import pad
 
 LOG_EVERY, SAVE_EVERY, BITS_EVERY = 100, 500, 50

@@ -11,8 +11,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vlaezip.config import ACTIVATION_BITS, ACTIVATION_MAX, LATENT_BITS, LATENT_MAX, STREAM_MAX, LocalConfig, VlaeConfig
-from vlaezip.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF, input_units
+from vlaezip.model.config import (
+    ACTIVATION_BITS,
+    ACTIVATION_MAX,
+    LATENT_BITS,
+    LATENT_MAX,
+    STREAM_MAX,
+    LocalConfig,
+    VlaeConfig,
+)
+from vlaezip.model.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF, input_units
 from vlaezip.window_torch import contrast, describe, pad
 
 UNIT = 2.0**-ACTIVATION_BITS

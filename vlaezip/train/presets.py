@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from vlaezip.config import LocalConfig, VlaeConfig, Window
+from vlaezip.model.config import LocalConfig, VlaeConfig, Window
 from vlaezip.train.nets import Vlae
 
 PIXEL_WINDOW = Window(up=4, left=5, right=4)

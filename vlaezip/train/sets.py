@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from vlaezip.config import Window
-from vlaezip.window import FILL
+from vlaezip.model.config import Window
+from vlaezip.model.window import FILL
 from vlaezip.window_torch import pad
 
 Pictures = NDArray[np.uint8]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vlaezip.config import LocalConfig, VlaeConfig, Window
+from vlaezip.model.config import LocalConfig, VlaeConfig, Window
 from vlaezip.train.nets import (
     FINE,
     LOG_HIGH,

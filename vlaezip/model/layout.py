@@ -7,8 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlaezip.coding.tables import LOGITS_PER_NAT, POSITION_BITS, SCALES_PER_NAT
-from vlaezip.config import ACTIVATION_BITS, ACTIVATION_MAX, LATENT_BITS, LATENT_MAX, STREAM_MAX, LocalConfig, VlaeConfig
-from vlaezip.window import CONTRAST_MAX, input_units
+from vlaezip.model.config import (
+    ACTIVATION_BITS,
+    ACTIVATION_MAX,
+    LATENT_BITS,
+    LATENT_MAX,
+    STREAM_MAX,
+    LocalConfig,
+    VlaeConfig,
+)
+from vlaezip.model.window import CONTRAST_MAX, input_units
 
 UNIT = 2.0**-ACTIVATION_BITS
 CONTRAST_UNIT = 2.0**-5

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import SIZES
-from vlaezip.config import LocalConfig, Window
 from vlaezip.errors import ModelError
 from vlaezip.exact.kernel_cache import kernel
 from vlaezip.exact.simd import least, load, most, same, store
-from vlaezip.stretch import BLOCK, HALF_GAIN, amplify, room, stretch
-from vlaezip.stretch import CONTRAST_MAX as CONTRAST_MAX
-from vlaezip.stretch import GAIN_BITS as GAIN_BITS
+from vlaezip.model.config import LocalConfig, Window
+from vlaezip.model.contrast import BLOCK, HALF_GAIN, amplify, room, stretch
+from vlaezip.model.contrast import CONTRAST_MAX as CONTRAST_MAX
+from vlaezip.model.contrast import GAIN_BITS as GAIN_BITS
 
 FILL = {"median": 128, "preview": 0, "zero": 0, "binary": 0}  # what stands above the first row
 

@@ -19,9 +19,9 @@ from vlaezip.errors import ModelError, UnknownModel
 if TYPE_CHECKING:
     import numpy as np
 
-    from vlaezip.config import VlaeConfig
     from vlaezip.exact.law import Affine
-    from vlaezip.vlae import Vlae
+    from vlaezip.model.config import VlaeConfig
+    from vlaezip.model.vlae import Vlae
 
 HERE = Path(__file__).parent
 FOLDERS = (HERE / "models", HERE.parent / "models")  # installed; in a checkout
@@ -171,8 +171,8 @@ def assemble(tensors: "Mapping[str, np.ndarray]", which: str, fields: dict[str, 
 
     The nets around z go to the device; the local models stay on the CPU, where their kernels are.
     """
-    from vlaezip import config, layout, vlae
     from vlaezip.exact import law
+    from vlaezip.model import config, layout, vlae
 
     try:
         sizes = config.from_json(fields)
@@ -195,10 +195,10 @@ def assemble(tensors: "Mapping[str, np.ndarray]", which: str, fields: dict[str, 
 
 def nets_for(device: str, sizes: "VlaeConfig", layers: "Mapping[str, Affine]") -> Any:
     """The nets around z, on a device."""
-    from vlaezip import convs, vlae
+    from vlaezip.model import transforms, vlae
 
     if device == "cpu":
-        return convs.Nets(sizes, *vlae.stacks(sizes, layers))
+        return transforms.Nets(sizes, *vlae.stacks(sizes, layers))
     from vlaezip import convs_torch
 
     return convs_torch.Nets(sizes, *vlae.stacks(sizes, layers), device)
@@ -206,7 +206,7 @@ def nets_for(device: str, sizes: "VlaeConfig", layers: "Mapping[str, Affine]") -
 
 def check_rounding(steps: "np.ndarray", shape: tuple[int, int]) -> None:
     """Raise ModelError unless there is a step of z for every level and channel."""
-    from vlaezip.config import LATENT_MAX
+    from vlaezip.model.config import LATENT_MAX
 
     if steps.dtype != "int32" or steps.shape != shape:
         raise ModelError(f"rounding is {steps.dtype} of shape {steps.shape}, expected int32 of {shape}")
@@ -218,7 +218,7 @@ def known_answer(model: "Vlae") -> str:
     """SHA-256 of the integers that a fixed picture gives in every net of the model."""
     import numpy as np
 
-    from vlaezip import local_ar
+    from vlaezip.model import local_ar
 
     i, j, c = np.ogrid[:TEST_SIDE, :TEST_SIDE, : model.config.channels]
     x = ((i * i + 3 * i * j + 40 * c + 17 * ((i // 8 + j // 8) % 5)) % 256).astype(np.int32)[None]

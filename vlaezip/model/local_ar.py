@@ -15,18 +15,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaezip import parts
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.bits_back import Codec
 from vlaezip.coding.logistic import Grid, Ints, Mixture
 from vlaezip.coding.tables import PRECISION
-from vlaezip.config import LocalConfig
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import matmul, threads
 from vlaezip.exact.law import Affine
-from vlaezip.parts import Picture, Rows, Shape, Source
-from vlaezip.window import FILL, FIXED_SIZE, Reach, lay, pad, spare, wavefront
+from vlaezip.model import local_kernels
+from vlaezip.model.config import LocalConfig
+from vlaezip.model.local_kernels import Picture, Rows, Shape, Source
+from vlaezip.model.window import FILL, FIXED_SIZE, Reach, lay, pad, spare, wavefront
 
 CHUNK = 1 << 9  # places that the parallel pass looks at together: what the caches hold
 SHARE = 16  # places of a step, on average, below which a thread is not worth its waiting
@@ -213,15 +213,15 @@ class Evaluator:
     def values(self, start: int, end: int, choose: Choose) -> Ints:
         """Go through the groups of the places start..end of the wavefront, choose giving their symbols. -> [N, C]."""
         rows, n = self.buffers, end - start
-        parts.begin(self.shape, self.canvas.picture, rows, start, end)
+        local_kernels.begin(self.shape, self.canvas.picture, rows, start, end)
         for number, channels, seen in self.groups:
             if seen:
-                parts.answer(self.shape, rows, number, n)
+                local_kernels.answer(self.shape, rows, number, n)
             m = n * len(channels)
             mix = Mixture(rows.weights[:m].copy(), rows.means[:m].copy(), rows.scales[:m].copy())
             grid = Grid(*(a[number, :m] for a in self.grids))
             rows.symbols[:m] = choose(number, mix, grid)
-            parts.learn(self.shape, rows, grid.step, number, n)
+            local_kernels.learn(self.shape, rows, grid.step, number, n)
         return rows.values[:n].copy()
 
     def rows(self, n: int) -> Seen:
@@ -249,7 +249,9 @@ def encode_intervals(net: LocalAR, scene: Scene, x: Ints) -> Intervals:
 
     def work(part: int) -> None:
         rows = buffers(config, len(net.stem.weight), chunk)
-        parts.encode_part(shape, canvas.picture, rows, grids, flat, bounds, step_of, part, many, chunk, starts, freqs)
+        local_kernels.encode_part(
+            shape, canvas.picture, rows, grids, flat, bounds, step_of, part, many, chunk, starts, freqs
+        )
 
     threads.together(work, many)
     return Intervals(starts, freqs, bounds)
@@ -272,7 +274,7 @@ def decode(net: LocalAR, scene: Scene, draw: Draw) -> Ints:
         if a == b:  # every other step of a picture one place wide
             continue
         result[canvas.order[a:b]] = evaluator.values(a, b, lambda _, mix, grid: draw(mix, grid))
-        parts.draw(evaluator.shape, canvas.picture, evaluator.buffers, a, b)
+        local_kernels.draw(evaluator.shape, canvas.picture, evaluator.buffers, a, b)
     return result.reshape(shape)
 
 
@@ -303,10 +305,10 @@ def decode_from(net: LocalAR, scene: Scene, source: Source) -> Ints:
     def work(part: int) -> None:
         move = 0
         while not team.broken:
-            move = parts.decode_part(
+            move = local_kernels.decode_part(
                 packed_net, canvas.picture, rows[part], grids, source, cuts, moved, part, move, result
             )
-            if move == parts.FOREVER:
+            if move == local_kernels.FOREVER:
                 return
             time.sleep(NAP_SECONDS)
 
@@ -316,7 +318,7 @@ def decode_from(net: LocalAR, scene: Scene, source: Source) -> Ints:
         grids = grids_of(config, scene, most)
         rows = [buffers(config, len(net.stem.weight), most) for _ in range(team.size)]  # here a lack harms nobody
         team.run(work)
-    if source.state[parts.LEFT] < 0:
+    if source.state[local_kernels.LEFT] < 0:
         raise CorruptFile("the data ends before the picture does")
     return result.reshape(shape)
 
@@ -330,10 +332,10 @@ def sample(net: LocalAR, scene: Scene, targets: NDArray[np.uint32]) -> Ints:
 def pop(net: LocalAR, scene: Scene, message: Message) -> tuple[Message, Ints]:
     """The inverse of pushing encode_intervals."""
     state = np.zeros(16, np.int64)
-    state[parts.LEFT] = len(message.words)
+    state[local_kernels.LEFT] = len(message.words)
     source = Source(message.heads.copy(), message.words.copy(), np.zeros(0, np.uint32), state)
     x = decode_from(net, scene, source)
-    return Message(source.heads, message.words[: state[parts.LEFT]]), x
+    return Message(source.heads, message.words[: state[local_kernels.LEFT]]), x
 
 
 def codec(net: LocalAR, scene: Scene) -> Codec:

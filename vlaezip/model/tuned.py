@@ -11,16 +11,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaezip import layout
 from vlaezip.coding import ans
 from vlaezip.coding.logistic import Grid, Mixture, intervals, uniform_grid
 from vlaezip.coding.tables import PRECISION, WEIGHT_BITS
 from vlaezip.errors import CorruptFile, ModelError
 from vlaezip.exact import law
 from vlaezip.exact.law import Affine
-from vlaezip.layout import Layer
-from vlaezip.local_ar import LocalAR
-from vlaezip.vlae import Vlae
+from vlaezip.model import layout
+from vlaezip.model.layout import Layer
+from vlaezip.model.local_ar import LocalAR
+from vlaezip.model.vlae import Vlae
 
 PARTS = ("bias", "gain", "left", "right")
 MAX_RANK = 4

@@ -19,7 +19,7 @@ from vlaezip.coding.mixture import answer_kernel, mixture_kernel
 from vlaezip.coding.quantiles import guess_kernel, quantile_kernel
 from vlaezip.exact.kernel_cache import kernel
 from vlaezip.exact.matmul import PLAIN, RECTIFIED, RESIDUAL, Packed, product
-from vlaezip.window import GAIN_OF, know, look_fixed, look_median, settle_kernel
+from vlaezip.model.window import GAIN_OF, know, look_fixed, look_median, settle_kernel
 
 FIRST = np.int64(0)  # number of a layer or a group; packed.py says why it has a type
 TURN, LEFT = 0, 8  # of the shared state: turns taken, words left (-1: the stack ran dry); a cache line apart

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from vlaezip.coding.logistic import Ints, Mixture
 from vlaezip.coding.tables import SCALE_ZERO, WEIGHT_BITS
-from vlaezip.config import LATENT_MAX, LocalConfig, VlaeConfig
-from vlaezip.convs import Stack
 from vlaezip.exact.law import Affine
-from vlaezip.local_ar import LocalAR, Scene, Steps, samples
-from vlaezip.window import CONTRAST_MAX
+from vlaezip.model.config import LATENT_MAX, LocalConfig, VlaeConfig
+from vlaezip.model.local_ar import LocalAR, Scene, Steps, samples
+from vlaezip.model.transforms import Stack
+from vlaezip.model.window import CONTRAST_MAX
 
 LOG_FINE = 55  # 16 ln 32: a scale of one unit of z, in steps of the fine grid
 LOG_LOW, LOG_HIGH = -40, 0  # of the posterior's log-scale, in 1/16 nat
