@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks import pictures, report
 from benchmarks.pictures import Pixels
 from benchmarks.report import Table
-from vlaezip import codec
+from vlaezip.codec import block
 from vlaezip.coding import ans, quantiles
 from vlaezip.coding.logistic import Grid, Ints, Mixture, intervals, uniform_grid
 from vlaezip.coding.tables import PRECISION
@@ -29,7 +29,7 @@ def mixtures(x: Pixels, model: str) -> tuple[Mixture, Ints]:
     """Mixtures and values of all samples of a picture, in the order of decoding."""
     net = weights.load(weights.find(model).path, "lossless", "cpu")
     values = x[None].astype(np.int32)
-    scene = net.pixel_scene(codec.first_latent(net, values), (1, *x.shape[:2]))
+    scene = net.pixel_scene(block.first_latent(net, values), (1, *x.shape[:2]))
     canvas = local_ar.Canvas(net.config.pixel, scene, values)
     evaluator = local_ar.Evaluator(net.pixel, canvas, scene, int(np.diff(canvas.bounds).max()))
     said: list[Mixture] = []

@@ -21,7 +21,8 @@ import vlaezip
 from benchmarks import pictures, report
 from benchmarks.price import latent_bits
 from benchmarks.report import Table
-from vlaezip import archive, codec
+from vlaezip.codec import archive
+from vlaezip.codec import block as codec
 from vlaezip.coding.quantiles import quantiles
 from vlaezip.coding.tables import PRECISION
 from vlaezip.model import local_ar, weights

@@ -22,7 +22,8 @@ from PIL import Image
 from benchmarks import pictures, report
 from benchmarks.pictures import Pixels
 from benchmarks.report import Table
-from vlaezip import api, gpu, lossless
+from vlaezip import api, gpu
+from vlaezip.codec import lossless
 from vlaezip.device import batch, plain, wave
 from vlaezip.device import net as nets
 from vlaezip.device.net import Parts

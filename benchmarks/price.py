@@ -13,7 +13,8 @@ from PIL import Image
 
 import vlaezip
 from benchmarks import pictures, report
-from vlaezip import api, codec
+from vlaezip import api
+from vlaezip.codec import block
 from vlaezip.coding import ans
 from vlaezip.coding.logistic import intervals
 from vlaezip.format.tiles import split
@@ -25,7 +26,7 @@ SMALL_TILE = 256  # cuts a Kodak picture into six blocks
 
 def latent_bits(model: Vlae, x: np.ndarray, z: np.ndarray) -> float:
     """-log2 q(z|x) on the fine grid."""
-    steps, q = model.steps(None), codec.posterior(model, x)
+    steps, q = model.steps(None), block.posterior(model, x)
     grid = steps.grid(z.size // z.shape[3], tuple(range(z.shape[3])))
     return local_ar.Intervals(*intervals(q.mixture(), grid, z.reshape(-1)), np.array([0, z.size])).bits
 
@@ -37,13 +38,13 @@ def estimate(model: Vlae, pixels: np.ndarray, side: int, lanes: int) -> tuple[fl
         x = pixels[tile.slices][None].astype(np.int32)
         shape = x.shape[:3]
         if number:
-            message, z = codec.posterior_codec(model, codec.posterior(model, x)).pop(ans.whiten(message, number))
+            message, z = block.posterior_codec(model, block.posterior(model, x)).pop(ans.whiten(message, number))
             refund += latent_bits(model, x, z)
         else:
-            z = codec.first_latent(model, x)
+            z = block.first_latent(model, x)
         scenes = (
             (model.pixel, model.pixel_scene(z, shape), x),
-            (model.prior, model.prior_scene(z.shape[:3], None if number else codec.FIRST_LEVEL), z),
+            (model.prior, model.prior_scene(z.shape[:3], None if number else block.FIRST_LEVEL), z),
         )
         for net, scene, values in scenes:
             found = local_ar.encode_intervals(net, scene, values)

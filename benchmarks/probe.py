@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from benchmarks import ablations, pictures, report
 from benchmarks.report import Table
-from vlaezip import codec, gallery
+from vlaezip import gallery
+from vlaezip.codec import block
 from vlaezip.model import weights
 from vlaezip.model.vlae import Vlae
 from vlaezip.train import nets, sets
@@ -30,7 +31,7 @@ Floats = NDArray[np.float32]
 
 def latents(net: Vlae, x: sets.Pictures) -> Floats:
     """The posterior's mean, [N, dimensions]."""
-    parts = (codec.posterior(net, x[i : i + BLOCK].astype(np.int32)).mean for i in range(0, len(x), BLOCK))
+    parts = (block.posterior(net, x[i : i + BLOCK].astype(np.int32)).mean for i in range(0, len(x), BLOCK))
     return np.concatenate([p.reshape(len(p), -1) for p in parts]).astype(np.float32)
 
 

@@ -19,7 +19,8 @@ import vlaezip
 from benchmarks import pictures, report
 from benchmarks.pictures import Pixels
 from benchmarks.report import Table
-from vlaezip import api, codec, lossless
+from vlaezip import api
+from vlaezip.codec import block, lossless
 from vlaezip.coding import ans
 from vlaezip.exact import matmul
 from vlaezip.exact.law import Affine
@@ -119,7 +120,7 @@ def stages(x: Pixels, model: str) -> dict[str, float]:
     net = weights.load(weights.find(model).path, "lossless", "cpu")
     data = vlaezip.compress(image, lossless=True, model=model)
     file = container.read(data)
-    z = codec.first_latent(net, whole)
+    z = block.first_latent(net, whole)
     scene = net.pixel_scene(z, (1, *x.shape[:2]))
     canvas, shape = local_ar.Canvas(net.config.pixel, scene, whole), local_ar.shape_of(net.pixel, scene)
     rows = local_ar.buffers(net.config.pixel, len(net.pixel.stem.weight), CHUNK)
@@ -132,7 +133,7 @@ def stages(x: Pixels, model: str) -> dict[str, float]:
         "encode, all": seconds(lambda: vlaezip.compress(image, lossless=True, model=model)),
         "decode, all": seconds(lambda: vlaezip.decompress(data)),
         "samples of the picture": seconds(lambda: pixels.split(image)),
-        "q(z|x)": seconds(lambda: codec.first_latent(net, whole)),
+        "q(z|x)": seconds(lambda: block.first_latent(net, whole)),
         "features of z": seconds(lambda: net.pixel_scene(z, (1, *x.shape[:2]))),
         "parallel pass": seconds(lambda: local_ar.encode_intervals(net.pixel, scene, whole)),
         "push": seconds(lambda: ans.push(ans.empty(file.header.lanes), *coded)),

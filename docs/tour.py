@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vlaezip import api, codec
+from vlaezip import api
+from vlaezip.codec import block
 from vlaezip.coding import ans
 from vlaezip.format import container
 from vlaezip.model import local_ar, weights
@@ -45,13 +46,13 @@ def lossless(pixels: np.ndarray) -> str:
     info = weights.find(weights.DEFAULT)
     model = weights.load(info.path, "lossless", "cpu")
     x = pixels[None].astype(np.int32)
-    q = codec.posterior(model, x)
-    z = codec.first_latent(model, x)
+    q = block.posterior(model, x)
+    z = block.first_latent(model, x)
     _, features = model.preview(z)
     scene = model.pixel_scene(z, (1, SIDE, SIDE))
     canvas = local_ar.Canvas(model.config.pixel, scene, x)
     pixel_cost = local_ar.encode_intervals(model.pixel, scene, x)
-    latent_cost = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], codec.FIRST_LEVEL), z)
+    latent_cost = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], block.FIRST_LEVEL), z)
     after_pixels = ans.push(ans.empty(1), *pixel_cost)
     message = ans.push(after_pixels, *latent_cost)
     data = api.compress(Image.fromarray(pixels), lossless=True)
@@ -104,7 +105,7 @@ def lossy(pixels: np.ndarray) -> str:
     info = weights.find(weights.DEFAULT)
     model = weights.load(info.path, "lossy", "cpu")
     level = DEFAULT_QUALITY - 1
-    z = codec.rounded_latent(model, pixels, level, api.TILE)
+    z = block.rounded_latent(model, pixels, level, api.TILE)
     data = api.compress(Image.fromarray(pixels))
     cost = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], level), z)
     preview = np.asarray(api.decompress(data, preview=True))

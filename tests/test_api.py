@@ -18,8 +18,9 @@ from pictures import disc, photo
 from PIL import Image
 
 import vlaezip
-from vlaezip import api, codec, lossless
-from vlaezip.codec import Refund
+from vlaezip import api
+from vlaezip.codec import block, lossless
+from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile, OptionError, UnknownModel, VlaezipError
 from vlaezip.format import pixels
@@ -186,9 +187,9 @@ def test_the_price_is_the_models_estimate():
     image = scene(width=120, height=90)
     net = weights.load(weights.find(weights.DEFAULT).path, "lossless", "cpu")
     x = np.asarray(image)[None].astype(np.int32)
-    z = codec.first_latent(net, x)
-    estimate = codec.local_ar.encode_intervals(net.prior, net.prior_scene(z.shape[:3], 0), z).bits
-    estimate += codec.local_ar.encode_intervals(net.pixel, net.pixel_scene(z, x.shape[:3]), x).bits
+    z = block.first_latent(net, x)
+    estimate = block.local_ar.encode_intervals(net.prior, net.prior_scene(z.shape[:3], 0), z).bits
+    estimate += block.local_ar.encode_intervals(net.pixel, net.pixel_scene(z, x.shape[:3]), x).bits
     data = api.compress(image, lossless=True)
     assert abs(8 * len(data) - estimate) <= 0.01 * estimate + 64 * 8
 

@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import vlaezip.pillow_plugin
-from vlaezip import api, archive, cli, codec
-from vlaezip.codec import Refund
+from vlaezip import api, cli
+from vlaezip.codec import archive
+from vlaezip.codec import block as codec
+from vlaezip.codec.block import Refund
+from vlaezip.codec.lossless import PROLOGUE
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile, FileError, ImageError, ModelError, OptionError, WrongKind
 from vlaezip.format import container
 from vlaezip.format.archive_names import numbered
 from vlaezip.format.container import ARCHIVE_TILE, Container, Header, Kind, read, write
 from vlaezip.format.tiles import BLOCK, BLOCK_PIXELS, FIRST_BLOCK, SHARE, blocks
-from vlaezip.lossless import PROLOGUE
 from vlaezip.model import config, local_ar, weights
 
 CONFIGS = {"colour": random_nets.vlae_config(1, "median"), "binary": random_nets.vlae_config(1, "binary")}

@@ -5,8 +5,8 @@ import pytest
 import random_nets
 from pictures import photo
 
-from vlaezip import codec
-from vlaezip.codec import Refund
+from vlaezip.codec import block
+from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
 from vlaezip.model import local_ar, weights
@@ -34,8 +34,8 @@ def noise(shape, grey=False, seed=0):
 
 def law(model, blocks, grey, refund, lanes=1):
     """Pop gives the blocks back, the last first, and leaves the stack empty. -> the message."""
-    message = codec.push_blocks(model, ans.empty(lanes), blocks, grey, refund)
-    found = list(codec.pop_blocks(model, message, [x.shape[:3] for x in blocks], grey, refund))
+    message = block.push_blocks(model, ans.empty(lanes), blocks, grey, refund)
+    found = list(block.pop_blocks(model, message, [x.shape[:3] for x in blocks], grey, refund))
     assert all((a == b).all() for a, b in zip(found, reversed(blocks), strict=True))
     return message
 
@@ -69,14 +69,14 @@ def test_what_sinks_below_a_block_changes_nothing(lanes, monkeypatch):
     monkeypatch.setattr(ans, "WHITE_WORDS", 300)
     model, blocks = RANDOM["median"], [noise((1, 20, 24), seed=n) for n in range(9)]
     deep = law(model, blocks, False, Refund.WHITE, lanes)
-    assert len(deep.words) > 3 * codec.within_reach(model, (1, 20, 24), lanes)
-    monkeypatch.setattr(codec, "within_reach", lambda *_: 1 << 40)
+    assert len(deep.words) > 3 * block.within_reach(model, (1, 20, 24), lanes)
+    monkeypatch.setattr(block, "within_reach", lambda *_: 1 << 40)
     whole = law(model, blocks, False, Refund.WHITE, lanes)
     assert ans.write(deep) == ans.write(whole)
 
 
 def test_no_blocks_are_an_empty_stack():
-    assert ans.is_empty(codec.push_blocks(shipped(), ans.empty(2), [], False, Refund.WHITE))
+    assert ans.is_empty(block.push_blocks(shipped(), ans.empty(2), [], False, Refund.WHITE))
 
 
 def parts(model, x, z, level):
@@ -87,17 +87,17 @@ def parts(model, x, z, level):
 
 def posterior_bits(model, x, z):
     """What z costs under q(z|x): the refund."""
-    q = codec.posterior(model, x)
+    q = block.posterior(model, x)
     grid = model.steps(None).grid(z.size // z.shape[3], tuple(range(z.shape[3])))
-    _, freqs = codec.intervals(q.mixture(), grid, z.reshape(-1))
+    _, freqs = block.intervals(q.mixture(), grid, z.reshape(-1))
     return 22 * z.size - np.log2(freqs).sum()
 
 
 @pytest.mark.parametrize("grey", [False, True])
 def test_the_first_block_costs_its_estimate(grey):
     model, (x,) = shipped(), crops(1, 56, 80, grey)
-    z = codec.first_latent(model, x)
-    prior = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], codec.FIRST_LEVEL), z).bits
+    z = block.first_latent(model, x)
+    prior = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], block.FIRST_LEVEL), z).bits
     pixels = local_ar.encode_intervals(model.pixel, model.pixel_scene(z, x.shape[:3], grey), x).bits
     estimate = prior + pixels
     assert abs(law(model, [x], grey, Refund.NONE).bits - estimate) <= 0.01 * estimate + 64 * 8
@@ -106,9 +106,9 @@ def test_the_first_block_costs_its_estimate(grey):
 def test_a_chained_block_costs_minus_elbo():
     """-log2 p(z) - log2 p(x|z) + log2 q(z|x), for the very z that its bits-back took."""
     model, (first, x) = shipped(), crops(2, 64, 96)
-    before = codec.push_blocks(model, ans.empty(1), [first], False, Refund.WHITE)
-    after = codec.push_blocks(model, ans.empty(1), [first, x], False, Refund.WHITE)
-    z = codec.posterior_codec(model, codec.posterior(model, x)).pop(ans.whiten(before, 1))[1]
+    before = block.push_blocks(model, ans.empty(1), [first], False, Refund.WHITE)
+    after = block.push_blocks(model, ans.empty(1), [first, x], False, Refund.WHITE)
+    z = block.posterior_codec(model, block.posterior(model, x)).pop(ans.whiten(before, 1))[1]
     prior, pixels = parts(model, x, z, None)
     refund = posterior_bits(model, x, z)
     price = content(after) - content(before)
@@ -132,36 +132,36 @@ def test_what_the_rounding_costs_is_what_bits_back_costs():
 def test_a_chain_needs_bits_to_take_back():
     """A single pixel leaves too little on the stack for the z of a big block."""
     with pytest.raises(CorruptFile):
-        codec.push_blocks(RANDOM["median"], ans.empty(1), [noise((1, 1, 1)), noise((1, 40, 40))], False, Refund.WHITE)
+        block.push_blocks(RANDOM["median"], ans.empty(1), [noise((1, 1, 1)), noise((1, 40, 40))], False, Refund.WHITE)
 
 
 @pytest.mark.parametrize("refund", list(Refund))
 def test_data_left_over_is_corrupt(refund):
     model, (x,) = RANDOM["median"], [noise((1, 4, 6))]
-    message = codec.push_blocks(
+    message = block.push_blocks(
         model, ans.Message(np.array([1 << 33], np.uint64), np.zeros(0, np.uint32)), [x], False, refund
     )
     with pytest.raises(CorruptFile, match="left over"):
-        list(codec.pop_blocks(model, message, [x.shape[:3]], False, refund))
+        list(block.pop_blocks(model, message, [x.shape[:3]], False, refund))
 
 
 def test_too_little_data_is_corrupt():
     model, blocks = RANDOM["median"], [noise((1, 8, 9), seed=n) for n in range(2)]
-    message = codec.push_blocks(model, ans.empty(1), blocks, False, Refund.WHITE)
+    message = block.push_blocks(model, ans.empty(1), blocks, False, Refund.WHITE)
     with pytest.raises(CorruptFile):
         list(
-            codec.pop_blocks(
+            block.pop_blocks(
                 model, ans.Message(message.heads, message.words[9:]), [x.shape[:3] for x in blocks], False, Refund.WHITE
             )
         )
 
 
 def dream(model, seed=0, number=0, temperature=48, grey=False):
-    z = codec.rounded_latent(model, crops(1, 40, 56)[0][0].astype(np.uint8), 1, 1024)
-    _, preview, features = next(iter(codec.previews(model, z, 1024)))
+    z = block.rounded_latent(model, crops(1, 40, 56)[0][0].astype(np.uint8), 1, 1024)
+    _, preview, features = next(iter(block.previews(model, z, 1024)))
     if grey:
         preview = np.repeat(preview[..., 1:2], 3, 3)
-    drawn = codec.dream(model, preview, features, (1, 40, 56), grey, temperature, (seed, number))
+    drawn = block.dream(model, preview, features, (1, 40, 56), grey, temperature, (seed, number))
     return preview[0, :40, :56], drawn[0]
 
 
@@ -202,10 +202,10 @@ def test_anchored_dreams_leave_what_is_wide_to_the_preview(reach):
     residual, area = (dreamt - preview)[0], (2 * reach + 1) ** 2
     wide = (spread_out(spread_out(residual, reach), reach) + area**2 // 2) // area**2
     expected = np.clip(preview[0] + residual - wide, 0, 255)
-    assert (codec.anchored(dreamt, preview, reach)[0] == expected).all()
+    assert (block.anchored(dreamt, preview, reach)[0] == expected).all()
 
 
 def test_an_anchor_takes_off_what_is_even_and_none_takes_off_nothing():
     preview = noise((1, 20, 30)) // 2 + 40
-    assert (codec.anchored(preview + 25, preview, 2) == preview).all()
-    assert (codec.anchored(preview + 25, preview, 0) == preview + 25).all()
+    assert (block.anchored(preview + 25, preview, 2) == preview).all()
+    assert (block.anchored(preview + 25, preview, 0) == preview + 25).all()

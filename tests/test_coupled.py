@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixtures import seeds
 
-from vlaezip import codec, coupled
-from vlaezip.codec import Refund
+from vlaezip.codec import block as codec
+from vlaezip.codec import coupled_draws
+from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
 from vlaezip.coding.categorical import choice, edges, log2, uniform
 from vlaezip.errors import CorruptFile
@@ -95,7 +96,7 @@ def test_choices_from_a_stack_that_runs_dry_are_corrupt():
 def test_cells_hold_the_points_that_z_is_drawn_at(seed):
     net, x = RANDOM["colour"], samples("colour", seed)
     q = codec.posterior_points(net, codec.posterior(net, x))
-    points = np.random.default_rng(seed).integers(0, coupled.POINTS, (SHAPE[0], math.prod(q.shape[1:])))
+    points = np.random.default_rng(seed).integers(0, coupled_draws.POINTS, (SHAPE[0], math.prod(q.shape[1:])))
     first, count = q.cells(q.at(points))
     assert (first <= points).all()
     assert (points < first + count).all()
@@ -115,7 +116,7 @@ def test_worth_is_the_mass_of_each_picture(kind, grey):
         x[:] = x[..., :1]
     z = codec.first_latent(net, x)
     scene = net.pixel_scene(z, SHAPE, grey)
-    found = coupled.worth(net.pixel, scene, x)
+    found = coupled_draws.worth(net.pixel, scene, x)
     for n in range(SHAPE[0]):
         alone = net.pixel_scene(z[n : n + 1], (1, *SHAPE[1:]), grey)
         intervals = local_ar.encode_intervals(net.pixel, alone, x[n : n + 1])
@@ -141,12 +142,12 @@ def price_by_hand(kind, x, message, draws):
     """-log2 of the mean of p(x, z) / q(z|x) over the draws that the stack asks for, picture by picture, summed."""
     net = RANDOM[kind]
     q = codec.posterior_points(net, codec.posterior(net, x))
-    noise = uniform(np.full(math.prod(q.shape), coupled.POINTS)).pop(message)[1]
+    noise = uniform(np.full(math.prod(q.shape), coupled_draws.POINTS)).pop(message)[1]
     noise = noise.reshape(len(x), -1)
     logs = []
-    for move in coupled.shifts(draws, noise.shape[1]):
-        z = q.at((noise + move) % coupled.POINTS)
-        log_q = np.log2(q.cells(z)[1] / coupled.POINTS).sum(1)
+    for move in coupled_draws.shifts(draws, noise.shape[1]):
+        z = q.at((noise + move) % coupled_draws.POINTS)
+        log_q = np.log2(q.cells(z)[1] / coupled_draws.POINTS).sum(1)
         bits = np.empty(len(x))
         for n in range(len(x)):
             one, shape = z[n : n + 1], (1, *x.shape[1:3])

@@ -17,7 +17,8 @@ from mixtures import seeds
 from pictures import photo
 from PIL import Image
 
-from vlaezip import api, batches, cli, codec, devices, gpu, jobs
+from vlaezip import api, batches, cli, devices, gpu, jobs
+from vlaezip.codec import block
 from vlaezip.coding import ans
 from vlaezip.device import batch, plain, wave
 from vlaezip.device import net as nets
@@ -175,11 +176,11 @@ def test_the_neighbourhood_is_that_of_the_cpu():
     assert (batch.neighbourhood(torch.from_numpy(preview)).numpy() == neighbourhood(preview)).all()
 
 
-@pytest.mark.parametrize("refund", list(codec.Refund))
+@pytest.mark.parametrize("refund", list(block.Refund))
 def test_chains_of_blocks_are_those_of_the_cpu(refund):
     model, rng = random_nets.vlae(random_nets.vlae_config()), np.random.default_rng(8)
     blocks = [rng.integers(0, 256, (2, h, 9, 3)).astype(np.int32) for h in (8, 5, 7)]
-    each = [codec.push_blocks(model, ans.empty(2), (x[n : n + 1] for x in blocks), False, refund) for n in range(2)]
+    each = [block.push_blocks(model, ans.empty(2), (x[n : n + 1] for x in blocks), False, refund) for n in range(2)]
     together = batch.push_blocks(model, [ans.empty(2)] * 2, blocks, False, refund)
     assert written(together) == written(each)
     found = list(batch.pop_blocks(model, together, [x.shape[:3] for x in blocks], False, refund))

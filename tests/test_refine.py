@@ -7,7 +7,8 @@ import pytest
 import random_nets
 import torch
 
-from vlaezip import codec, refine
+from vlaezip import refine
+from vlaezip.codec import block
 from vlaezip.model import local_ar
 
 LEVEL, SIDE = 1, 64
@@ -27,7 +28,7 @@ def picture(height, width):
 
 
 def rounded(model, pixels):
-    return codec.rounded_latent(model, pixels, LEVEL, SIDE)
+    return block.rounded_latent(model, pixels, LEVEL, SIDE)
 
 
 @every_model

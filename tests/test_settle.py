@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import random_nets
 
-from vlaezip import codec, settle
+from vlaezip import settle
+from vlaezip.codec import block
 from vlaezip.model import local_ar
 
 MODELS = {kind: random_nets.vlae(random_nets.vlae_config(reference=kind), seed=3) for kind in ("median", "binary")}
@@ -18,7 +19,7 @@ def pictures(kind):
 @pytest.mark.parametrize("kind", MODELS)
 def test_bits_of_pictures_are_those_of_each_alone(kind):
     model, x = MODELS[kind], pictures(kind)
-    z = codec.first_latent(model, x)
+    z = block.first_latent(model, x)
     for net, scene, values in (
         (model.prior, model.prior_scene(z.shape[:3], 0), z),
         (model.pixel, model.pixel_scene(z, x.shape[:3]), x),
@@ -32,9 +33,9 @@ def test_bits_of_pictures_are_those_of_each_alone(kind):
 @pytest.mark.parametrize("kind", MODELS)
 def test_a_settled_z_is_no_dearer_and_lies_on_the_grid(kind):
     model, x = settle.coarse(MODELS[kind]), pictures(kind)
-    plain, z = codec.first_latent(model, x), settle.settled(model, x)
+    plain, z = block.first_latent(model, x), settle.settled(model, x)
     assert (settle.cost(model, x, z) <= settle.cost(model, x, plain)).all()
-    assert (z % model.steps(codec.FIRST_LEVEL).step == 0).all()
+    assert (z % model.steps(block.FIRST_LEVEL).step == 0).all()
     assert (np.abs(z) <= 1023).all()
     assert (settle.settled(model, x[1:2]) == z[1:2]).all()
 

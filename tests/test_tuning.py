@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import photo
 
-from vlaezip import codec, tune
-from vlaezip.codec import Refund
+from vlaezip import tune
+from vlaezip.codec import block
+from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import law
@@ -39,7 +40,7 @@ def pixels(seed=0, shape=SHAPE):
 
 
 def coded_bits(net, x, grey=False):
-    scene = net.pixel_scene(codec.first_latent(net, x), x.shape[:3], grey)
+    scene = net.pixel_scene(block.first_latent(net, x), x.shape[:3], grey)
     return local_ar.encode_intervals(net.pixel, scene, x).bits
 
 
@@ -99,8 +100,8 @@ def test_pixels_come_back_through_a_tuned_model(tuning, grey):
     x = pixels()
     if grey:
         x = np.repeat(x[..., :1], 3, 3)
-    message = codec.push_blocks(net, ans.empty(2), [x, x], grey, Refund.WHITE)
-    for found in codec.pop_blocks(net, message, [SHAPE, SHAPE], grey, Refund.WHITE):
+    message = block.push_blocks(net, ans.empty(2), [x, x], grey, Refund.WHITE)
+    for found in block.pop_blocks(net, message, [SHAPE, SHAPE], grey, Refund.WHITE):
         assert np.array_equal(found, x)
 
 

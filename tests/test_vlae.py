@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlaezip import codec
+from vlaezip.codec import block
 from vlaezip.model import vlae
 from vlaezip.model.config import ACTIVATION_MAX, LATENT_MAX, STREAM_MAX, from_json, to_json
 from vlaezip.model.local_ar import PIXELS
@@ -145,7 +145,7 @@ def test_neither_batch_nor_threads_matter(name):
 
 
 def posterior_arrays(model, x):
-    q = codec.posterior(model, x)
+    q = block.posterior(model, x)
     return q.mean, q.scale
 
 
@@ -156,7 +156,7 @@ def test_a_preview_in_tiles_has_no_seams(name, side):
     z, s = latents(model, (1, 9, 11)), model.config.stride
     whole = model.preview(z)
     seen = np.zeros((9 * s, 11 * s), int)
-    for tile, *parts in codec.previews(model, z, side):
+    for tile, *parts in block.previews(model, z, side):
         rows = slice(tile.top * s, (tile.top + tile.height) * s)
         columns = slice(tile.left * s, (tile.left + tile.width) * s)
         seen[rows, columns] += 1
@@ -170,17 +170,17 @@ def test_a_latent_in_tiles_has_no_seams(name, size):
     model = MODELS[name]
     x = pictures((1, *size))
     for level in range(model.config.levels):
-        whole = codec.posterior(model, x).round(model.steps(level))
+        whole = block.posterior(model, x).round(model.steps(level))
         for side in (1, 8, 20):
-            assert (codec.rounded_latent(model, x[0].astype(np.uint8), level, side) == whole).all()
+            assert (block.rounded_latent(model, x[0].astype(np.uint8), level, side) == whole).all()
 
 
 @every_model
 def test_the_edge_is_replicated_to_whole_strides(name):
     model, s = MODELS[name], MODELS[name].config.stride
     x = pictures((2, s + 1, 2 * s - 1))
-    q = codec.posterior(model, x)
-    assert q.mean.shape[:3] == codec.latent_shape(x.shape[:3], s) == (2, 2, 2)
+    q = block.posterior(model, x)
+    assert q.mean.shape[:3] == block.latent_shape(x.shape[:3], s) == (2, 2, 2)
     whole = np.concatenate([x] + [x[:, -1:]] * (s - 1), 1)
     whole = np.concatenate([whole, whole[:, :, -1:]], 2)
     assert (q.mean == model.posterior(whole).mean).all()

@@ -7,8 +7,12 @@ from os import PathLike
 import numpy as np
 from PIL import Image
 
-from vlaezip import archive, lossy
-from vlaezip.codec import MAX_WORDS, TooLong
+from vlaezip.codec import archive, lossy
+from vlaezip.codec.block import MAX_WORDS, TooLong
+from vlaezip.codec.lossless import decode as decode_lossless
+from vlaezip.codec.lossless import encode as encode_lossless
+from vlaezip.codec.lossless import fit
+from vlaezip.codec.lossless import preview as preview_lossless
 from vlaezip.devices import choose
 from vlaezip.errors import CorruptFile, ImageError, WrongKind
 from vlaezip.format import metadata, pixels
@@ -17,10 +21,6 @@ from vlaezip.format.container import ARCHIVE_TILE, MODELLED_MODES, Bytes, Contai
 from vlaezip.format.limits import least_bits
 from vlaezip.format.pixels import Part, Picture, Plane
 from vlaezip.format.stored import pack_alpha, store, unpack_alpha, unstore
-from vlaezip.lossless import decode as decode_lossless
-from vlaezip.lossless import encode as encode_lossless
-from vlaezip.lossless import fit
-from vlaezip.lossless import preview as preview_lossless
 from vlaezip.model import tuned, weights
 from vlaezip.model.vlae import Vlae
 from vlaezip.options import Options, check_draws, found

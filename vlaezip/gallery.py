@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vlaezip import archive, codec, settle
+from vlaezip import settle
+from vlaezip.codec import archive, block
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import PRECISION
 from vlaezip.model import local_ar
@@ -31,8 +32,8 @@ def decoded(net: Vlae, z: Ints, shape: Shape, rng: np.random.Generator) -> NDArr
 def reconstruct(net: Vlae, x: Ints, seed: int = 0, search: bool = False) -> tuple[NDArray[np.uint8], float]:
     """Pictures [B, H, W, C] from the z of the lossy code alone; and its bits a picture. search: settle.settled."""
     net = settle.coarse(net)
-    z = settle.settled(net, x) if search else codec.first_latent(net, x)
-    bits = local_ar.encode_intervals(net.prior, net.prior_scene(z.shape[:3], codec.FIRST_LEVEL), z).bits
+    z = settle.settled(net, x) if search else block.first_latent(net, x)
+    bits = local_ar.encode_intervals(net.prior, net.prior_scene(z.shape[:3], block.FIRST_LEVEL), z).bits
     return decoded(net, z, x.shape[:3], np.random.default_rng(seed)), bits / len(x)
 
 
@@ -50,7 +51,7 @@ def adapt(net: Vlae, pictures: NDArray[np.uint8]) -> Ints:
 def sample(net: Vlae, count: int, height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
     """Pictures of z drawn from p(z)."""
     rng = np.random.default_rng(seed)
-    scene = net.prior_scene(codec.latent_shape((count, height, width), net.config.stride), None)
+    scene = net.prior_scene(block.latent_shape((count, height, width), net.config.stride), None)
     return decoded(net, drawn(net.prior, scene, rng), (count, height, width), rng)
 
 

@@ -6,8 +6,10 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from vlaezip import api, lossless
-from vlaezip.codec import Refund
+from vlaezip import api
+from vlaezip.codec import lossless
+from vlaezip.codec.block import Refund
+from vlaezip.codec.lossless import PROLOGUE
 from vlaezip.coding import ans
 from vlaezip.device import batch
 from vlaezip.errors import CorruptFile
@@ -15,7 +17,6 @@ from vlaezip.format import pixels
 from vlaezip.format.container import MODELLED_MODES, Bytes, Header, Kind, read
 from vlaezip.format.pixels import Picture
 from vlaezip.format.tiles import Tile, split
-from vlaezip.lossless import PROLOGUE
 from vlaezip.model import tuned, weights
 from vlaezip.model.vlae import Vlae
 from vlaezip.options import Options

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaezip import codec, convs_torch, idle
+from vlaezip import convs_torch, idle
+from vlaezip.codec import block
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import LOGITS_PER_NAT, SCALES_PER_NAT
 from vlaezip.convs_torch import Block, Conv3, Linear, spread
@@ -40,7 +41,7 @@ def cost(model: Vlae, pixels: NDArray[np.uint8], z: Ints, level: int, side: int)
     h, w, _ = pixels.shape
     bits = local_ar.encode_intervals(model.prior, model.prior_scene((1, *z.shape[1:3]), level), z).bits
     error, s = 0.0, model.config.stride
-    for tile, preview, _ in codec.previews(model, z, side, level):
+    for tile, preview, _ in block.previews(model, z, side, level):
         x = pixels[tile.top * s : (tile.top + tile.height) * s, tile.left * s : (tile.left + tile.width) * s]
         error += float(np.square(preview[0, : x.shape[0], : x.shape[1]] - x.astype(np.int32), dtype=np.int64).sum())
     return float(bits / (h * w) + model.config.lambdas[level] * error / (3 * h * w))
@@ -59,7 +60,7 @@ def refine(
     if iterations == 0 or not model.config.lambdas:
         return z
     found = z.copy()
-    cuts = list(codec.cuts(model, z.shape[1], z.shape[2], min(side, SIDE)))
+    cuts = list(block.cuts(model, z.shape[1], z.shape[2], min(side, SIDE)))
     done = count(1)
 
     def moved() -> None:
@@ -68,7 +69,7 @@ def refine(
     with idle.cores(progress) as step_done:
         for tile, around in cuts:
             part = descend(model, pixels, z, around, level, iterations, moved)
-            found[:, tile.top :, tile.left :][:, : tile.height, : tile.width] = codec.inner(part, tile, around)
+            found[:, tile.top :, tile.left :][:, : tile.height, : tile.width] = block.inner(part, tile, around)
     costs = [cost(model, pixels, candidate, level, side) for candidate in (z, found)]
     return found if costs[1] < costs[0] else z
 

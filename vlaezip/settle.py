@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaezip import codec
+from vlaezip.codec import block
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import PRECISION
 from vlaezip.model import local_ar
@@ -39,13 +39,13 @@ def bits_each(net: LocalAR, scene: Scene, x: Ints) -> NDArray[np.float64]:
 
 def cost(model: Vlae, x: Ints, z: Ints) -> NDArray[np.float64]:
     """Bits of pixels and, at their price, of z, for each picture."""
-    rate = bits_each(model.prior, model.prior_scene(z.shape[:3], codec.FIRST_LEVEL), z)
+    rate = bits_each(model.prior, model.prior_scene(z.shape[:3], block.FIRST_LEVEL), z)
     return bits_each(model.pixel, model.pixel_scene(z, x.shape[:3]), x) + PRICE * rate
 
 
 def settled(model: Vlae, x: Ints) -> Ints:
     """z of pictures [B, H, W, C] in the cells of a coarse() model: one look at each value, each picture by itself."""
-    q, steps = codec.posterior(model, x), model.steps(codec.FIRST_LEVEL)
+    q, steps = block.posterior(model, x), model.steps(block.FIRST_LEVEL)
     z = q.round(steps)
     least = cost(model, x, z)
     for place in np.ndindex(z.shape[1:]):

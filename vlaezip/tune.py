@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlaezip import codec, idle
+from vlaezip import idle
+from vlaezip.codec import block
 from vlaezip.coding.logistic import Grid, Ints, Mixture
 from vlaezip.model import local_ar, tuned
 from vlaezip.model.config import ACTIVATION_MAX, EFFORTS
@@ -111,7 +112,7 @@ def look(model: Vlae, blocks: Iterable[Ints], grey: bool, share: float) -> Sampl
 def look_at(model: Vlae, x: Ints, grey: bool, share: float, random: np.random.Generator) -> Iterator[Samples]:
     """Samples of a block, from chunks of its wavefront."""
     net = model.pixel
-    scene = model.pixel_scene(codec.first_latent(model, x), x.shape[:3], grey)
+    scene = model.pixel_scene(block.first_latent(model, x), x.shape[:3], grey)
     canvas = local_ar.Canvas(net.config, scene, x)
     flat = x.reshape(-1, x.shape[3])[canvas.order]
     evaluator = local_ar.Evaluator(net, canvas, scene, min(local_ar.CHUNK, len(flat)))

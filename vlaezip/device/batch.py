@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlaezip import codec, convs_torch
-from vlaezip.codec import Refund
+from vlaezip import convs_torch
+from vlaezip.codec import block
+from vlaezip.codec.block import Refund
 from vlaezip.coding.ans import Message, whiten
 from vlaezip.coding.bits_back import Pair, bits_back, latent_first
 from vlaezip.coding.logistic import Ints
@@ -38,7 +39,7 @@ def room(device: str) -> int:
 
 def prior_codec(model: Vlae, shape: Shape, level: int | None) -> Batch:
     """z under p(z): the twin of codec.prior_codec."""
-    scene = model.prior_scene(codec.latent_shape(shape, model.config.stride), level)
+    scene = model.prior_scene(block.latent_shape(shape, model.config.stride), level)
     base, extra = (torch.from_numpy(a).to(model.device) for a in (scene.base, scene.extra))
     return wave.codec(model.prior, Scene(base, extra, scene.steps))
 
@@ -65,8 +66,8 @@ def neighbourhood(preview: Tensor) -> Tensor:
 
 def posterior_codec(model: Vlae, x: Ints) -> Batch:
     """z under q(z|x), picture by picture."""
-    q = codec.posterior(model, x)
-    each = [codec.posterior_codec(model, Posterior(q.mean[n : n + 1], q.scale[n : n + 1])) for n in range(len(x))]
+    q = block.posterior(model, x)
+    each = [block.posterior_codec(model, Posterior(q.mean[n : n + 1], q.scale[n : n + 1])) for n in range(len(x))]
 
     def push(messages: Messages, z: Any) -> Messages:
         return [c.push(m, z[n : n + 1]) for n, (c, m) in enumerate(zip(each, messages, strict=True))]
@@ -80,13 +81,13 @@ def posterior_codec(model: Vlae, x: Ints) -> Batch:
 
 def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: int) -> Batch:
     """The twin of codec.block_codec."""
-    prior = prior_codec(model, shape, codec.FIRST_LEVEL if number == 0 or refund is Refund.NONE else None)
+    prior = prior_codec(model, shape, block.FIRST_LEVEL if number == 0 or refund is Refund.NONE else None)
 
     def pixels(z: Any) -> Batch:
         return wave.codec(model.pixel, pixel_scene(model, z, shape, grey))
 
     if number == 0 or refund is Refund.NONE:
-        return latent_first(prior, pixels, lambda x: codec.first_latent(model, x))
+        return latent_first(prior, pixels, lambda x: block.first_latent(model, x))
 
     def taken(x: Ints) -> Batch:
         plain = posterior_codec(model, x)
@@ -118,4 +119,4 @@ def pop_blocks(model: Vlae, messages: Messages, shapes: list[Shape], grey: bool,
         messages, x = block_codec(model, shape, grey, refund, number).pop(messages)
         yield x
     for message in messages:
-        codec.finish(message)
+        block.finish(message)

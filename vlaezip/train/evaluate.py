@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vlaezip import codec
+from vlaezip.codec import block
 from vlaezip.model import local_ar, vlae, weights
 from vlaezip.model.config import LATENT_BITS
 from vlaezip.model.window import FILL
@@ -63,7 +63,7 @@ def parity(info: weights.ModelInfo, which: str, paths: Iterable[Path], level: in
         picture = load(path)[:SIDE, :SIDE]
         h, w = (n // model.config.stride * model.config.stride for n in picture.shape[:2])
         x = picture[None, :h, :w].astype(np.int32)
-        z = codec.posterior(model, x).round(model.steps(level))
+        z = block.posterior(model, x).round(model.steps(level))
         real = torch.from_numpy(z).permute(0, 3, 1, 2) * 2.0**-LATENT_BITS
         exact, floats = exact_bits(model, x, z, level), float_bits(net, torch.from_numpy(x).float(), real, level)
         yield Parity(path.name, *(v / x.size for pair in zip(exact, floats, strict=True) for v in pair))

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaezip import coupled
+from vlaezip.codec import coupled_draws
+from vlaezip.codec.coupled_draws import Points
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.bits_back import Codec, bits_back, latent_first, whitened
@@ -19,7 +20,6 @@ from vlaezip.coding.categorical import Longs
 from vlaezip.coding.deep_stack import Deep, length, lift, sink, whole
 from vlaezip.coding.logistic import Ints, intervals
 from vlaezip.coding.tables import PRECISION, TEMPERATURE
-from vlaezip.coupled import Points
 from vlaezip.errors import CorruptFile
 from vlaezip.format.tiles import Tile, split
 from vlaezip.model import local_ar
@@ -96,8 +96,8 @@ def posterior_points(model: Vlae, q: Posterior) -> Points:
 
 def weights(model: Vlae, shape: Shape, grey: bool, x: Ints, z: Ints) -> Longs:
     """log2 p(x, z) of each picture, as coupled.worth gives it."""
-    prior = coupled.worth(model.prior, model.prior_scene(latent_shape(shape, model.config.stride), None), z)
-    return prior + coupled.worth(model.pixel, model.pixel_scene(z, shape, grey), x)
+    prior = coupled_draws.worth(model.prior, model.prior_scene(latent_shape(shape, model.config.stride), None), z)
+    return prior + coupled_draws.worth(model.pixel, model.pixel_scene(z, shape, grey), x)
 
 
 def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: int, draws: int = 1) -> Codec:
@@ -110,7 +110,7 @@ def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: i
         return latent_first(prior_codec(model, shape, FIRST_LEVEL), pixels, lambda x: first_latent(model, x))
 
     if draws > 1:
-        chosen = coupled.codec(
+        chosen = coupled_draws.codec(
             prior_codec(model, shape, None),
             pixels,
             lambda x: posterior_points(model, posterior(model, x)),

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vlaezip import codec
-from vlaezip.codec import Refund
+from vlaezip.codec import block
+from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
 from vlaezip.format.container import Bytes, Header, Kind
@@ -26,7 +26,7 @@ PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, kind of the chain: code
 CHUNK_MAX = 10  # bytes of a chunk beside its payload: type, length, checksum
 
 
-def encode(net: Vlae, header: Header, colour: Any, most: int = codec.MAX_WORDS) -> bytes:
+def encode(net: Vlae, header: Header, colour: Any, most: int = block.MAX_WORDS) -> bytes:
     """Tiles, one block each, chained on one stack. colour uint8 [H, W, 3]. Raises codec.TooLong after a tile that
     leaves more than `most` words.
     """
@@ -45,13 +45,13 @@ def chain(
     several: bool,
     crc: int,
     draws: int = 1,
-    most: int = codec.MAX_WORDS,
+    most: int = block.MAX_WORDS,
 ) -> bytes:
     """Prologue and message of blocks, which each call gives anew, for so many draws; chained where they can be."""
 
     def push(refund: Refund, draws: int) -> bytes:
         message = ans.empty(header.lanes)
-        words = ans.write(codec.push_blocks(net, message, blocks(draws), header.grey, refund, draws, most))
+        words = ans.write(block.push_blocks(net, message, blocks(draws), header.grey, refund, draws, most))
         return PROLOGUE.pack(crc, refund + draws - 1) + words
 
     for tried in sorted({draws, 1}, reverse=True) if several else ():
@@ -128,7 +128,7 @@ def decode(net: Vlae, header: Header, data: Bytes) -> Iterator[Part]:
 def opened_blocks(net: Vlae, header: Header, data: Bytes, shapes: list[Shape]) -> tuple[int, Iterator[Any]]:
     """Checksum and blocks, the last first. The blocks alone hold the message, which gets shorter with each."""
     crc, refund, _, message = open_data(header, data)
-    return crc, codec.pop_blocks(net, message, shapes, header.grey, refund)
+    return crc, block.pop_blocks(net, message, shapes, header.grey, refund)
 
 
 def narrow(x: Any, header: Header) -> Plane:
@@ -154,10 +154,10 @@ def preview(net: Vlae, header: Header, data: Bytes) -> Iterator[Part]:
     tiles = split(header.height, header.width, header.tile)
     if len(tiles) == 1:
         message = open_data(header, data).message
-        z = codec.prior_codec(net, tile_shape(tiles[0]), codec.FIRST_LEVEL).pop(message)[1]
+        z = block.prior_codec(net, tile_shape(tiles[0]), block.FIRST_LEVEL).pop(message)[1]
         latents: Iterable[tuple[Tile, Any]] = [(tiles[0], z)]
     else:
-        latents = ((tile, codec.first_latent(net, wide(x))) for tile, x in decode(net, header, data))
+        latents = ((tile, block.first_latent(net, wide(x))) for tile, x in decode(net, header, data))
     for tile, z in latents:
         yield tile, narrow(net.preview(z)[0][0, : tile.height, : tile.width], header)
 

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from vlaezip import codec
+from vlaezip.codec import block
+from vlaezip.codec.lossless import chain, check_sum, checksum, open_data
 from vlaezip.errors import CorruptFile, ImageError
 from vlaezip.format import metadata, pixels, tiles
 from vlaezip.format.archive_names import checked
 from vlaezip.format.container import ARCHIVED_MODES, Bytes, Header, check_count
 from vlaezip.format.pixels import Picture, Plane
 from vlaezip.format.tiles import BLOCK as BLOCK
-from vlaezip.lossless import chain, check_sum, checksum, open_data
 from vlaezip.model.config import VlaeConfig
 from vlaezip.model.vlae import Vlae
 
@@ -40,7 +40,7 @@ def decode(net: Vlae, header: Header, data: Bytes) -> Plane:
     places = runs(header, draws)
     shapes = [(place.stop - place.start, header.height, header.width) for place in places]
     pictures = np.empty((header.count, header.height, header.width, net.config.channels), np.uint8)
-    blocks = codec.pop_blocks(net, message, shapes, header.grey, refund, draws)
+    blocks = block.pop_blocks(net, message, shapes, header.grey, refund, draws)
     for place, x in zip(reversed(places), blocks, strict=True):
         pictures[place] = x
     check_sum((pictures[place] for place in places), crc)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from vlaezip import codec
+from vlaezip.codec import block
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
 from vlaezip.format.container import Bytes, Header
@@ -19,13 +19,13 @@ ITERATIONS = (0, 2, 4, 7, 10, 15, 25, 40, 60, 100)  # of refine, by effort
 
 def encode(net: Vlae, header: Header, colour: Any, effort: int, progress: Progress = unheard) -> bytes:
     """z of the whole picture, rounded, under its prior. colour uint8 [H, W, 3]."""
-    z = codec.rounded_latent(net, colour, header.quality, header.tile)
+    z = block.rounded_latent(net, colour, header.quality, header.tile)
     if effort:
         from vlaezip.refine import refine  # torch takes a second to import
 
         z = refine(net, colour, z, header.quality, ITERATIONS[effort], header.tile, progress)
     shape = (1, header.height, header.width)
-    return ans.write(codec.prior_codec(net, shape, header.quality).push(ans.empty(header.lanes), z))
+    return ans.write(block.prior_codec(net, shape, header.quality).push(ans.empty(header.lanes), z))
 
 
 def decode(net: Vlae, header: Header, data: Bytes, preview: bool) -> Iterator[Part]:
@@ -33,15 +33,15 @@ def decode(net: Vlae, header: Header, data: Bytes, preview: bool) -> Iterator[Pa
     if header.quality >= len(net.rounding):
         raise CorruptFile(f"quality level {header.quality}, the model has {len(net.rounding)}")
     shape = (1, header.height, header.width)
-    message, z = codec.prior_codec(net, shape, header.quality).pop(ans.read(data, header.lanes))
-    codec.finish(message)
-    for number, (tile, mean, features) in enumerate(codec.previews(net, z, header.tile, header.quality)):
+    message, z = block.prior_codec(net, shape, header.quality).pop(ans.read(data, header.lanes))
+    block.finish(message)
+    for number, (tile, mean, features) in enumerate(block.previews(net, z, header.tile, header.quality)):
         place = inside(tile, net.config.stride, header)
         if header.grey:
             mean = np.repeat(mean[..., 1:2], 3, 3)
         if not preview:
             size, key = (1, place.height, place.width), (header.seed, number)
-            mean = codec.dream(net, mean, features, size, header.grey, header.temperature, key)
+            mean = block.dream(net, mean, features, size, header.grey, header.temperature, key)
         yield place, mean[0, : place.height, : place.width, : 1 if header.grey else 3].astype(np.uint8)
 
 
