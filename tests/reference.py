@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from vlaezip.coding import tables
+from vlaezip.device.window import describe
 from vlaezip.model.config import ACTIVATION_MAX
 from vlaezip.model.window import CONTRAST_MAX, FILL, GAIN_BITS, GAIN_OF
-from vlaezip.window_torch import describe
 
 TOTAL = 1 << tables.PRECISION
 LOW, WORD = 1 << 31, 1 << 32

@@ -11,7 +11,7 @@ from mixtures import seeds
 from test_exact import edge_layer, extremes, make
 from test_vlae import CONFIGS, MODELS, latents, pictures
 
-from vlaezip import convs_torch
+from vlaezip.device import transforms as convs_torch
 from vlaezip.exact import conv3, matmul, threads
 from vlaezip.exact.conv3 import Sheet
 from vlaezip.model import transforms

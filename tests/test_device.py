@@ -17,10 +17,10 @@ from mixtures import seeds
 from pictures import photo
 from PIL import Image
 
-from vlaezip import api, batches, cli, devices, gpu, jobs
+from vlaezip import api, batches, cli, gpu, jobs
 from vlaezip.codec import block
 from vlaezip.coding import ans
-from vlaezip.device import batch, plain, wave
+from vlaezip.device import batch, choose, plain, wave
 from vlaezip.device import net as nets
 from vlaezip.errors import CorruptFile, ModelError, OptionError, VlaezipError
 from vlaezip.exact import law
@@ -219,10 +219,10 @@ def test_a_damaged_file_spoils_a_batch(files):
 
 def test_a_gpu_that_is_not_there_is_not_taken():
     if not GPU:
-        assert devices.choose_for("auto", 1000) == "cpu"
+        assert choose.choose_for("auto", 1000) == "cpu"
         with pytest.raises(OptionError):
-            devices.choose_for("cuda", 1000)
-    assert devices.choose_for("auto", 1) == "cpu"
+            choose.choose_for("cuda", 1000)
+    assert choose.choose_for("auto", 1) == "cpu"
     assert weights.available()
 
 
@@ -235,7 +235,7 @@ def test_the_command_line_takes_many_files_at_once(spoilt, files, tmp_path, monk
         calls.append(len(data))
         return gpu.decoded(data, "cpu")
 
-    monkeypatch.setattr(devices, "choose_for", lambda device, count: "cuda")
+    monkeypatch.setattr(choose, "choose_for", lambda device, count: "cuda")
     monkeypatch.setattr(batches, "decompress_batch", many)
     monkeypatch.setattr(jobs, "BATCH", 2)
     paths = [tmp_path / f"{n}.vlz" for n in range(3)]

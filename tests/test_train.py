@@ -12,11 +12,11 @@ from click.testing import CliRunner
 from pictures import photo
 
 from vlaezip import cli
+from vlaezip.device.window import pad
 from vlaezip.model import weights
 from vlaezip.model.config import LocalConfig, VlaeConfig, Window
 from vlaezip.train import data, evaluate, export, loop, nets, presets
 from vlaezip.train.presets import PIXEL_WINDOW, Recipe
-from vlaezip.window_torch import pad
 
 SEEN = Window(2, 3, 2)
 PRIOR = LocalConfig(2, SEEN, 8, 1, 8, 2, (2,), "zero", 1)

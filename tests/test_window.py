@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mixtures import seeds
 from random_nets import local_config
 
-from vlaezip import window_torch
+from vlaezip.device import window as window_torch
 from vlaezip.model import window
 from vlaezip.model.config import LATENT_MAX, Window
 from vlaezip.train.presets import LATENT_WINDOW, PIXEL_WINDOW

@@ -13,7 +13,7 @@ from vlaezip.codec.lossless import decode as decode_lossless
 from vlaezip.codec.lossless import encode as encode_lossless
 from vlaezip.codec.lossless import fit
 from vlaezip.codec.lossless import preview as preview_lossless
-from vlaezip.devices import choose
+from vlaezip.device.choose import choose
 from vlaezip.errors import CorruptFile, ImageError, WrongKind
 from vlaezip.format import metadata, pixels
 from vlaezip.format.archive_names import numbered

@@ -7,7 +7,7 @@ from typing import Any
 from PIL import Image
 
 from vlaezip.api import decompress, encode
-from vlaezip.devices import choose_for
+from vlaezip.device.choose import choose_for
 from vlaezip.format.pixels import Picture
 from vlaezip.options import options
 

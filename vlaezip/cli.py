@@ -196,7 +196,7 @@ def decompress(
 
     The pictures of an archive go into a directory: that after -o, or one beside the file, named like it.
     """
-    from vlaezip.devices import check_device
+    from vlaezip.device.choose import check_device
 
     usable(check_device, options["device"])
     alone = len(files) == 1 and not os.path.isdir(files[0])
@@ -279,7 +279,7 @@ def batched(jobs: list[Job], device: str) -> bool:
     """Whether files may be worked on together: several regular ones, and not on the CPU."""
     if len(jobs) < 2 or device == "cpu" or any(job.source == STREAM for job in jobs):
         return False
-    from vlaezip.devices import choose_for
+    from vlaezip.device.choose import choose_for
 
     return choose_for(device, len(jobs)) != "cpu"
 

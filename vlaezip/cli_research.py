@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vlaezip.devices import import_torch
+from vlaezip.device.choose import import_torch
 from vlaezip.files import read, write
 from vlaezip.jobs import TROUBLE, fail, grouped, usable
 

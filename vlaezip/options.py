@@ -5,7 +5,7 @@ import operator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from vlaezip.devices import check_device, import_torch
+from vlaezip.device.choose import check_device, import_torch
 from vlaezip.errors import OptionError, UnknownModel
 from vlaezip.model import weights
 from vlaezip.model.config import EFFORTS, MAX_DRAWS

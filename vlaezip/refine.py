@@ -15,11 +15,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaezip import convs_torch, idle
+from vlaezip import idle
 from vlaezip.codec import block
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import LOGITS_PER_NAT, SCALES_PER_NAT
-from vlaezip.convs_torch import Block, Conv3, Linear, spread
+from vlaezip.device import transforms
+from vlaezip.device.transforms import Block, Conv3, Linear, spread
+from vlaezip.device.window import pad
 from vlaezip.exact.law import Affine
 from vlaezip.format.tiles import Tile
 from vlaezip.model import local_ar
@@ -28,7 +30,6 @@ from vlaezip.model.layout import MEANS_PER_UNIT, preview_parts
 from vlaezip.model.vlae import Vlae
 from vlaezip.model.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF
 from vlaezip.progress import Progress, unheard
-from vlaezip.window_torch import pad
 
 FLOOR = 2.0**-22
 CAUTION = 1.5  # factor on the curvature: a move is made as if others like it were made too
@@ -137,7 +138,7 @@ def curvature(model: Vlae, target: Tensor, z: Tensor, level: int, step: Tensor, 
 
 def render(model: Vlae, z: Tensor, level: int) -> Tensor:
     """Vlae.preview as a real function of z [B, h, w, Z]: [B, H, W, 3]."""
-    net, c = convs_torch.of(model.nets).synthesis, model.config
+    net, c = transforms.of(model.nets).synthesis, model.config
     if c.guided:
         told = z.new_zeros(*z.shape[:3], c.levels)
         told[..., level] = 1
@@ -191,7 +192,7 @@ def prior_bits(model: Vlae, z: Tensor, level: int, step: Tensor) -> Tensor:
 
 def local(layer: Affine, x: Tensor) -> Tensor:
     """affine() of a layer of the prior, which is on the CPU."""
-    return affine(convs_torch.linear(layer, "cpu"), x)
+    return affine(transforms.linear(layer, "cpu"), x)
 
 
 def affine(layer: Linear, x: Tensor, rows: int | None = None) -> Tensor:

@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlaezip import convs_torch
 from vlaezip.codec import block
 from vlaezip.codec.block import Refund
 from vlaezip.coding.ans import Message, whiten
 from vlaezip.coding.bits_back import Pair, bits_back, latent_first
 from vlaezip.coding.logistic import Ints
-from vlaezip.device import wave
+from vlaezip.device import transforms, wave
 from vlaezip.device.wave import Scene
 from vlaezip.model.local_ar import samples
 from vlaezip.model.vlae import Posterior, Shape, Vlae
@@ -47,7 +46,7 @@ def prior_codec(model: Vlae, shape: Shape, level: int | None) -> Batch:
 def pixel_scene(model: Vlae, z: Ints, shape: Shape, grey: bool) -> Scene:
     """p(x|z), without leaving the device: the twin of Vlae.pixel_scene."""
     _, h, w = shape
-    preview, features = (a[:, :h, :w] for a in convs_torch.of(model.nets).shown(z, 0))
+    preview, features = (a[:, :h, :w] for a in transforms.of(model.nets).shown(z, 0))
     base = preview.to(torch.int16)
     steps = samples(model.config.channels, model.config.values)
     if model.config.pixel.reference != "preview":

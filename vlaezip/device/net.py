@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from vlaezip.coding import tables
-from vlaezip.convs_torch import linear
+from vlaezip.device.transforms import linear
 from vlaezip.errors import ModelError
 from vlaezip.exact.law import OPERAND_MAX, SUM_LIMIT, Affine
 from vlaezip.model.config import ACTIVATION_MAX, LocalConfig

@@ -21,12 +21,12 @@ from vlaezip.coding.bits_back import Pair
 from vlaezip.device import net as nets
 from vlaezip.device import plain
 from vlaezip.device.net import PLAIN, RECTIFIED, RESIDUAL, Field, Lanes, Net, Parts, Rows
+from vlaezip.device.window import pad
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import threads
 from vlaezip.model.config import LocalConfig
 from vlaezip.model.local_ar import LocalAR, Steps, segments
 from vlaezip.model.window import ACTIVITY_RING, FILL, wavefront
-from vlaezip.window_torch import pad
 
 UNIT = 64  # places: steps are padded to a multiple
 CHUNK_ROWS = {"cpu": 1 << 12, "cuda": 1 << 18}  # of the parallel pass

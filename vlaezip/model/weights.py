@@ -199,7 +199,7 @@ def nets_for(device: str, sizes: "VlaeConfig", layers: "Mapping[str, Affine]") -
 
     if device == "cpu":
         return transforms.Nets(sizes, *vlae.stacks(sizes, layers))
-    from vlaezip import convs_torch
+    from vlaezip.device import transforms as convs_torch
 
     return convs_torch.Nets(sizes, *vlae.stacks(sizes, layers), device)
 

@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vlaezip.device.window import pad
 from vlaezip.model.config import Window
 from vlaezip.train.augment import augment
-from vlaezip.window_torch import pad
 
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 HELD_OUT = 10  # every tenth picture, in the order of names, is for validation

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from vlaezip.codec import block
+from vlaezip.device.window import pad
 from vlaezip.model import local_ar, vlae, weights
 from vlaezip.model.config import LATENT_BITS
 from vlaezip.model.window import FILL
 from vlaezip.train.data import load
 from vlaezip.train.export import average, float_file
 from vlaezip.train.nets import FINE, Vlae, preview_neighbourhood
-from vlaezip.window_torch import pad
 
 SIDE = 512  # pictures are cut to this, whole strides
 

@@ -13,13 +13,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from vlaezip.device.window import pad
 from vlaezip.errors import ModelError
 from vlaezip.model.window import FILL
 from vlaezip.train import sets
 from vlaezip.train.data import Crops, find, load
 from vlaezip.train.nets import Terms, lossless_terms, lossy, residual_bits, seams, settled_latent
 from vlaezip.train.presets import PRESETS, Recipe
-from vlaezip.window_torch import pad
 
 LOG_EVERY, SAVE_EVERY, BITS_EVERY = 100, 500, 50
 OPTIMISERS = {"adam": partial(torch.optim.Adam, betas=(0.9, 0.99)), "adamax": torch.optim.Adamax}

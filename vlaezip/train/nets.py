@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vlaezip.device.window import contrast, describe, pad
 from vlaezip.model.config import (
     ACTIVATION_BITS,
     ACTIVATION_MAX,
@@ -21,7 +22,6 @@ from vlaezip.model.config import (
     VlaeConfig,
 )
 from vlaezip.model.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF, input_units
-from vlaezip.window_torch import contrast, describe, pad
 
 UNIT = 2.0**-ACTIVATION_BITS
 FINE = 2.0**LATENT_BITS

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from vlaezip.device.window import pad
 from vlaezip.model.config import Window
 from vlaezip.model.window import FILL
-from vlaezip.window_torch import pad
 
 Pictures = NDArray[np.uint8]
 SIDE = 28
