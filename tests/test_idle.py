@@ -13,8 +13,9 @@ import torch
 from pictures import photo
 
 import vlaezip
-from vlaezip import api, idle
-from vlaezip.progress import unheard
+from vlaezip import api
+from vlaezip.search import idle
+from vlaezip.search.progress import unheard
 
 FORKED = """
 import os, sys, threading, torch, vlaezip, vlaezip.idle

@@ -7,9 +7,9 @@ import pytest
 import random_nets
 import torch
 
-from vlaezip import refine
 from vlaezip.codec import block
 from vlaezip.model import local_ar
+from vlaezip.search import latent
 
 LEVEL, SIDE = 1, 64
 CONFIG = replace(
@@ -35,7 +35,7 @@ def rounded(model, pixels):
 def test_the_rendering_is_the_preview_but_for_its_rounding(name):
     model = MODELS[name]
     z = rounded(model, picture(24, 32))
-    real = refine.render(model, torch.from_numpy(z).float(), LEVEL).numpy()
+    real = latent.render(model, torch.from_numpy(z).float(), LEVEL).numpy()
     exact, _ = model.preview(z, LEVEL)
     assert exact.std() > 5
     assert abs(real - exact).mean() < 0.02 * exact.std() + 1
@@ -46,7 +46,7 @@ def test_the_rate_is_what_the_codec_pays_but_for_its_rounding(name):
     model = MODELS[name]
     z = rounded(model, picture(24, 32))
     step = torch.from_numpy(model.steps(LEVEL).step).float()
-    real = refine.prior_bits(model, torch.from_numpy(z).float(), LEVEL, step)[1].sum().item()
+    real = latent.prior_bits(model, torch.from_numpy(z).float(), LEVEL, step)[1].sum().item()
     exact = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], LEVEL), z).bits
     assert real == pytest.approx(exact, rel=0.03)
 
@@ -56,21 +56,21 @@ def test_the_rate_is_what_the_codec_pays_but_for_its_rounding(name):
 def test_a_refined_z_lies_on_the_grid_and_costs_no_more(name, side):
     model, pixels = MODELS[name], picture(26, 35)
     z = rounded(model, pixels)
-    better = refine.refine(model, pixels, z, LEVEL, 6, side)
+    better = latent.refine(model, pixels, z, LEVEL, 6, side)
     steps = model.steps(LEVEL)
     assert better.shape == z.shape
     assert better.dtype == z.dtype
     assert (better % steps.step == 0).all()
     assert (abs(better // steps.step) <= -steps.low).all()
-    costs = [refine.cost(model, pixels, candidate, LEVEL, side) for candidate in (z, better)]
+    costs = [latent.cost(model, pixels, candidate, LEVEL, side) for candidate in (z, better)]
     assert costs[1] <= costs[0]
-    assert (refine.refine(model, pixels, z, LEVEL, 6, side) == better).all()
+    assert (latent.refine(model, pixels, z, LEVEL, 6, side) == better).all()
 
 
 def test_a_bad_z_is_improved():
     model, pixels = MODELS["direct"], picture(24, 32)
     z = rounded(model, pixels) * 0
-    assert refine.cost(model, pixels, refine.refine(model, pixels, z, LEVEL, 30, SIDE), LEVEL, SIDE) < refine.cost(
+    assert latent.cost(model, pixels, latent.refine(model, pixels, z, LEVEL, 30, SIDE), LEVEL, SIDE) < latent.cost(
         model, pixels, z, LEVEL, SIDE
     )
 
@@ -80,15 +80,15 @@ def test_the_cost_is_rate_and_weighted_distortion():
     z = rounded(model, pixels)
     bits = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], LEVEL), z).bits
     error = np.square(model.preview(z, LEVEL)[0][0].astype(float) - pixels).mean()
-    assert refine.cost(model, pixels, z, LEVEL, SIDE) == pytest.approx(bits / (24 * 32) + 0.01 * error)
+    assert latent.cost(model, pixels, z, LEVEL, SIDE) == pytest.approx(bits / (24 * 32) + 0.01 * error)
 
 
 def test_no_iterations_or_no_weights_leave_z_as_it_is():
     model, pixels = MODELS["direct"], picture(24, 32)
     z = rounded(model, pixels)
-    assert (refine.refine(model, pixels, z, LEVEL, 0, SIDE) == z).all()
+    assert (latent.refine(model, pixels, z, LEVEL, 0, SIDE) == z).all()
     weightless = random_nets.vlae(replace(CONFIG, lambdas=()), seed=3)
-    assert (refine.refine(weightless, pixels, z, LEVEL, 5, SIDE) == z).all()
+    assert (latent.refine(weightless, pixels, z, LEVEL, 5, SIDE) == z).all()
 
 
 def test_own_bits_of_a_move_are_those_of_the_moved_symbol():
@@ -96,7 +96,7 @@ def test_own_bits_of_a_move_are_those_of_the_moved_symbol():
     z, step = (torch.from_numpy(a).float() for a in (rounded(model, picture(8, 8)), model.steps(LEVEL).step))
     last = torch.zeros_like(z)
     last[0, -1, -1, -1] = 1  # nobody sees the last channel of the last place
-    lower, _, upper = refine.prior_bits(model, z, LEVEL, step)
+    lower, _, upper = latent.prior_bits(model, z, LEVEL, step)
     for moved, bits in ((z + last * step, upper), (z - last * step, lower)):
-        here = refine.prior_bits(model, moved, LEVEL, step)[1]
+        here = latent.prior_bits(model, moved, LEVEL, step)[1]
         assert here[0, -1, -1, -1].item() == pytest.approx(bits[0, -1, -1, -1].item(), rel=1e-4)

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import photo
 
-from vlaezip import tune
 from vlaezip.codec import block
 from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
@@ -21,6 +20,7 @@ from vlaezip.errors import CorruptFile
 from vlaezip.exact import law
 from vlaezip.model import local_ar, tuned, weights
 from vlaezip.model.tuned import Part, Tuning
+from vlaezip.search import tuning as tune
 
 SHAPE = (1, 9, 11)
 

@@ -24,7 +24,7 @@ from vlaezip.format.stored import pack_alpha, store, unpack_alpha, unstore
 from vlaezip.model import tuned, weights
 from vlaezip.model.vlae import Vlae
 from vlaezip.options import Options, check_draws, found
-from vlaezip.progress import Progress, unheard
+from vlaezip.search.progress import Progress, unheard
 
 TILE = 1024
 PLACES_PER_LANE = 1 << 14

@@ -20,7 +20,7 @@ from vlaezip.format.tiles import Tile, split
 from vlaezip.model import tuned
 from vlaezip.model.config import MAX_DRAWS
 from vlaezip.model.vlae import Shape, Vlae
-from vlaezip.progress import Progress, unheard
+from vlaezip.search.progress import Progress, unheard
 
 PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, kind of the chain: codec.Refund of the blocks, plus draws - 1
 CHUNK_MAX = 10  # bytes of a chunk beside its payload: type, length, checksum
@@ -64,7 +64,7 @@ def fit(
     net: Vlae, header: Header, colour: Any, data: bytes, effort: int, progress: Progress = unheard
 ) -> tuple[bytes, bytes | None]:
     """Spend effort: smaller data and the tuning that it needs, or the data as it was where nothing is gained."""
-    from vlaezip import tune  # torch takes a second to import
+    from vlaezip.search import tuning as tune  # torch takes a second to import
 
     tiles = split(header.height, header.width, header.tile)
     blocks = (colour[t.slices][None].astype(np.int32) for t in tiles)

@@ -12,7 +12,7 @@ from vlaezip.format.container import Bytes, Header
 from vlaezip.format.pixels import Part
 from vlaezip.format.tiles import Tile
 from vlaezip.model.vlae import Vlae
-from vlaezip.progress import Progress, unheard
+from vlaezip.search.progress import Progress, unheard
 
 ITERATIONS = (0, 2, 4, 7, 10, 15, 25, 40, 60, 100)  # of refine, by effort
 
@@ -21,7 +21,7 @@ def encode(net: Vlae, header: Header, colour: Any, effort: int, progress: Progre
     """z of the whole picture, rounded, under its prior. colour uint8 [H, W, 3]."""
     z = block.rounded_latent(net, colour, header.quality, header.tile)
     if effort:
-        from vlaezip.refine import refine  # torch takes a second to import
+        from vlaezip.search.latent import refine  # torch takes a second to import
 
         z = refine(net, colour, z, header.quality, ITERATIONS[effort], header.tile, progress)
     shape = (1, header.height, header.width)

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlaezip import idle
 from vlaezip.codec import block
 from vlaezip.coding.logistic import Grid, Ints, Mixture
 from vlaezip.model import local_ar, tuned
@@ -24,7 +23,8 @@ from vlaezip.model.config import ACTIVATION_MAX, EFFORTS
 from vlaezip.model.layout import UNIT, Layer
 from vlaezip.model.tuned import Part, Tuning
 from vlaezip.model.vlae import Vlae
-from vlaezip.progress import Progress, unheard
+from vlaezip.search import idle
+from vlaezip.search.progress import Progress, unheard
 
 PLACES = 1 << 19  # of the picture, at the most, that the search looks at
 BATCH = 1 << 11

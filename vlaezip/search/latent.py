@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaezip import idle
 from vlaezip.codec import block
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import LOGITS_PER_NAT, SCALES_PER_NAT
@@ -29,7 +28,8 @@ from vlaezip.model.config import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.model.layout import MEANS_PER_UNIT, preview_parts
 from vlaezip.model.vlae import Vlae
 from vlaezip.model.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF
-from vlaezip.progress import Progress, unheard
+from vlaezip.search import idle
+from vlaezip.search.progress import Progress, unheard
 
 FLOOR = 2.0**-22
 CAUTION = 1.5  # factor on the curvature: a move is made as if others like it were made too
