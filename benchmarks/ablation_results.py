@@ -9,7 +9,7 @@ from torch import Tensor
 
 from benchmarks import report
 from benchmarks.report import Table
-from vlaezip.train.likelihood import NATS, Likelihood, standard_error
+from vlaezip.paper.likelihood import NATS, Likelihood, standard_error
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

@@ -30,10 +30,11 @@ from safetensors.torch import load_file, save_file
 from benchmarks import ablation_results, pictures, report
 from vlaezip.model.config import LocalConfig, Window
 from vlaezip.model.window import input_units
-from vlaezip.train import likelihood, loop
-from vlaezip.train.likelihood import NATS, Likelihood
+from vlaezip.paper import likelihood
+from vlaezip.paper.likelihood import NATS, Likelihood
+from vlaezip.paper.variants import ALONE, Blind, Flowed, Grey, TwoLevel, plain
+from vlaezip.train import loop
 from vlaezip.train.presets import PRESETS, Recipe
-from vlaezip.train.variants import ALONE, Blind, Flowed, Grey, TwoLevel, plain
 
 FAMILIES = ("z", "prior", "window", "beta", "levels", "decoder")
 FREE = 0.01 / NATS  # of the KL, a value: the paper's 0.01 nats (appendix C)

@@ -12,8 +12,9 @@ import torch
 
 from benchmarks import pictures, report
 from benchmarks.report import Table
-from vlaezip.train import likelihood, sets
-from vlaezip.train.likelihood import NATS, standard_error
+from vlaezip.paper import likelihood
+from vlaezip.paper.likelihood import NATS, standard_error
+from vlaezip.train import sets
 
 PAPER = {"mnist-static": 79.03, "mnist-dynamic": 78.53, "omniglot": 89.83, "caltech": 77.36, "cifar10": 2.95}
 COLUMNS = (

@@ -9,7 +9,7 @@ from statistics import mean
 
 from benchmarks import pictures, report
 from vlaezip.model import weights
-from vlaezip.train.evaluate import Parity, parity
+from vlaezip.train.parity import Parity, parity
 
 LEVELS = {"lossless": (0,), "lossy": (0, 2, 4)}
 

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from benchmarks import ablations, pictures, report
 from benchmarks.report import Table
-from vlaezip import gallery
 from vlaezip.codec import block
 from vlaezip.model import weights
 from vlaezip.model.vlae import Vlae
+from vlaezip.paper import sheets
 from vlaezip.train import nets, sets
 from vlaezip.train.export import average
 from vlaezip.train.presets import PRESETS
@@ -44,7 +44,7 @@ def float_latents(net: nets.Vlae, x: sets.Pictures) -> Floats:
 
 def reconstructions(net: Vlae, x: sets.Pictures, search: bool) -> tuple[sets.Pictures, float]:
     """What the lossy code keeps of pictures, in 0..values - 1; and its bits a picture."""
-    parts = [gallery.reconstruct(net, x[i : i + BLOCK].astype(np.int32), i, search) for i in range(0, len(x), BLOCK)]
+    parts = [sheets.reconstruct(net, x[i : i + BLOCK].astype(np.int32), i, search) for i in range(0, len(x), BLOCK)]
     return np.concatenate([p for p, _ in parts]) // net.config.gain, float(np.mean([bits for _, bits in parts]))
 
 

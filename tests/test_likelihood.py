@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from vlaezip import gallery
 from vlaezip.model import weights
 from vlaezip.model.config import LocalConfig, VlaeConfig, Window, to_json
-from vlaezip.train import export, likelihood, nets
+from vlaezip.paper import likelihood, sheets
+from vlaezip.train import export, nets
 
 SEEN = Window(up=1, left=1, right=1)
 CONFIG = VlaeConfig(
@@ -63,7 +63,7 @@ def test_a_prior_without_places_has_no_context():
 def test_the_lossy_code_costs_what_the_codec_counts():
     net = made()
     model = weights.assemble(export.integers(net, "net"), "net", to_json(CONFIG), "cpu")
-    _, counted = gallery.reconstruct(model, gallery.adapt(model, X))
+    _, counted = sheets.reconstruct(model, sheets.adapt(model, X))
     x = torch.from_numpy(X).float()
     assert float(likelihood.code_bits(net, x).mean()) == pytest.approx(counted, rel=0.05)
     with torch.no_grad():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import random_nets
 
-from vlaezip import settle
 from vlaezip.codec import block
 from vlaezip.model import local_ar
+from vlaezip.paper import lossy_code
 
 MODELS = {kind: random_nets.vlae(random_nets.vlae_config(reference=kind), seed=3) for kind in ("median", "binary")}
 
@@ -24,7 +24,7 @@ def test_bits_of_pictures_are_those_of_each_alone(kind):
         (model.prior, model.prior_scene(z.shape[:3], 0), z),
         (model.pixel, model.pixel_scene(z, x.shape[:3]), x),
     ):
-        each = settle.bits_each(net, scene, values)
+        each = lossy_code.bits_each(net, scene, values)
         assert each.sum() == pytest.approx(local_ar.encode_intervals(net, scene, values).bits)
         alone = scene._replace(base=scene.base[2:3], extra=scene.extra[2:3])
         assert each[2] == pytest.approx(local_ar.encode_intervals(net, alone, values[2:3]).bits)
@@ -32,14 +32,14 @@ def test_bits_of_pictures_are_those_of_each_alone(kind):
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_a_settled_z_is_no_dearer_and_lies_on_the_grid(kind):
-    model, x = settle.coarse(MODELS[kind]), pictures(kind)
-    plain, z = block.first_latent(model, x), settle.settled(model, x)
-    assert (settle.cost(model, x, z) <= settle.cost(model, x, plain)).all()
+    model, x = lossy_code.coarse(MODELS[kind]), pictures(kind)
+    plain, z = block.first_latent(model, x), lossy_code.settled(model, x)
+    assert (lossy_code.cost(model, x, z) <= lossy_code.cost(model, x, plain)).all()
     assert (z % model.steps(block.FIRST_LEVEL).step == 0).all()
     assert (np.abs(z) <= 1023).all()
-    assert (settle.settled(model, x[1:2]) == z[1:2]).all()
+    assert (lossy_code.settled(model, x[1:2]) == z[1:2]).all()
 
 
 def test_cells_are_wider():
     model = MODELS["binary"]
-    assert (settle.coarse(model).rounding > model.rounding).all()
+    assert (lossy_code.coarse(model).rounding > model.rounding).all()

@@ -15,7 +15,7 @@ from vlaezip import cli
 from vlaezip.device.window import pad
 from vlaezip.model import weights
 from vlaezip.model.config import LocalConfig, VlaeConfig, Window
-from vlaezip.train import data, evaluate, export, loop, nets, presets
+from vlaezip.train import data, export, loop, nets, parity, presets
 from vlaezip.train.presets import PIXEL_WINDOW, Recipe
 
 SEEN = Window(2, 3, 2)
@@ -214,7 +214,7 @@ def test_exports_are_deterministic(finished, exported, tmp_path):
 @every_kind
 def test_rounding_the_nets_costs_little(preset, exported, pictures):
     paths = sorted(pictures.glob("*.png"))[:2]
-    for found in evaluate.parity(exported, preset.removeprefix("tiny-"), paths):
+    for found in parity.parity(exported, preset.removeprefix("tiny-"), paths):
         assert found.exact_pixels > 0.5
         assert abs(found.excess) < 0.03
         assert found.exact_latent == pytest.approx(found.float_latent, rel=0.1, abs=0.01)

@@ -12,8 +12,9 @@ from torch.autograd.functional import jacobian
 from benchmarks import ablations, probe
 from vlaezip.model.config import LocalConfig, VlaeConfig, Window
 from vlaezip.model.window import wavefront
-from vlaezip.train import likelihood, loop, nets, presets
-from vlaezip.train.variants import ALONE, GUIDE, Flowed, Grey, TwoLevel, plain
+from vlaezip.paper import likelihood
+from vlaezip.paper.variants import ALONE, GUIDE, Flowed, Grey, TwoLevel, plain
+from vlaezip.train import loop, nets, presets
 
 SEEN = Window(up=2, left=2, right=1)
 CONFIG = VlaeConfig(

@@ -115,7 +115,8 @@ def evaluate(
 ) -> None:
     """What the test pictures of PRESET's set cost: ELBO, likelihood by importance sampling, and the lossy code."""
     usable(import_torch, "evaluation")
-    from vlaezip.train import likelihood, presets, sets
+    from vlaezip.paper import likelihood
+    from vlaezip.train import presets, sets
 
     name = known(preset, presets.PRESETS).data
     if not name:
@@ -161,9 +162,9 @@ def reconstruct(
     zoom: int, out: Path,
 ) -> None:  # fmt: skip
     """A sheet of pictures of one size, each with what z alone keeps of it on its right."""
-    from vlaezip import gallery
     from vlaezip.format import pixels
     from vlaezip.model import weights
+    from vlaezip.paper import sheets
 
     if bool(files) == bool(name) or bool(name) != bool(data):
         raise click.UsageError("name pictures, or a set: --set NAME --data DIR")
@@ -171,11 +172,11 @@ def reconstruct(
         some = examples(name, data, count) if name and data else None
         net = weights.load(weights.find(model or name or "photo").path, "lossless", "cpu")
         if some is not None:
-            x = gallery.adapt(net, some)
+            x = sheets.adapt(net, some)
         else:
-            x = gallery.gather(net, [(f"{n} {Path(f).name}", pixels.load(read(Path(f)))) for n, f in enumerate(files)])
-        shown, bits = gallery.reconstruct(net, x, seed, search)
-        write(out, pixels.save(gallery.enlarged(gallery.pairs(net, x, shown), zoom), out.suffix))
+            x = sheets.gather(net, [(f"{n} {Path(f).name}", pixels.load(read(Path(f)))) for n, f in enumerate(files)])
+        shown, bits = sheets.reconstruct(net, x, seed, search)
+        write(out, pixels.save(sheets.enlarged(sheets.pairs(net, x, shown), zoom), out.suffix))
     except TROUBLE as error:
         fail("reconstruct", error)
     click.echo(f"{out}: {len(x)} pictures from {bits:.1f} bits each", err=True)
@@ -199,16 +200,16 @@ def examples(name: str, data: Path, count: int) -> "Pictures":
 def sample(model: str, count: int, side: int | None, seed: int, zoom: int, out: Path) -> None:
     """A sheet of pictures drawn from the model: z from p(z), and pixels from p(x|z)."""
     usable(import_torch, "sampling")
-    from vlaezip import gallery
     from vlaezip.format import pixels
     from vlaezip.model import weights
+    from vlaezip.paper import sheets
     from vlaezip.train.presets import PRESETS
 
     side = side or (PRESETS[model].crop if model in PRESETS else 28)
     try:
         net = weights.load(weights.find(model).path, "lossless", "cpu")
-        page = gallery.sheet(list(gallery.sample(net, count, side, side, seed)), math.isqrt(count - 1) + 1)
-        write(out, pixels.save(gallery.enlarged(page, zoom), out.suffix))
+        page = sheets.sheet(list(sheets.sample(net, count, side, side, seed)), math.isqrt(count - 1) + 1)
+        write(out, pixels.save(sheets.enlarged(page, zoom), out.suffix))
     except TROUBLE as error:
         fail("sample", error)
 

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vlaezip import settle
 from vlaezip.codec import archive, block
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import PRECISION
 from vlaezip.model import local_ar
 from vlaezip.model.local_ar import LocalAR, Scene
 from vlaezip.model.vlae import Shape, Vlae
+from vlaezip.paper import lossy_code
 
 GAP, PAPER = 2, 144  # between pictures of a sheet: pixels, and their level, neither paper's nor ink's
 
@@ -31,8 +31,8 @@ def decoded(net: Vlae, z: Ints, shape: Shape, rng: np.random.Generator) -> NDArr
 
 def reconstruct(net: Vlae, x: Ints, seed: int = 0, search: bool = False) -> tuple[NDArray[np.uint8], float]:
     """Pictures [B, H, W, C] from the z of the lossy code alone; and its bits a picture. search: settle.settled."""
-    net = settle.coarse(net)
-    z = settle.settled(net, x) if search else block.first_latent(net, x)
+    net = lossy_code.coarse(net)
+    z = lossy_code.settled(net, x) if search else block.first_latent(net, x)
     bits = local_ar.encode_intervals(net.prior, net.prior_scene(z.shape[:3], block.FIRST_LEVEL), z).bits
     return decoded(net, z, x.shape[:3], np.random.default_rng(seed)), bits / len(x)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from vlaezip.model import weights
 from vlaezip.model.config import LATENT_MAX
 from vlaezip.model.window import FILL
-from vlaezip.settle import WIDER
+from vlaezip.paper.lossy_code import WIDER
 from vlaezip.train.export import average, coarse_steps, float_file
 from vlaezip.train.nets import FINE, Vlae
 from vlaezip.train.sets import Pictures, batch
