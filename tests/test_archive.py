@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import vlaezip.pillow_plugin
-from vlaezip import api, cli
+from vlaezip import api
+from vlaezip.cli import app
 from vlaezip.codec import archive
 from vlaezip.codec import block as codec
 from vlaezip.codec.block import Refund
@@ -329,7 +330,7 @@ def test_archives_that_the_data_cannot_hold_are_refused(count, width, height):
 
 
 def call(*words, **options):
-    return CliRunner().invoke(cli.commands, [str(word) for word in words], **options)
+    return CliRunner().invoke(app.commands, [str(word) for word in words], **options)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pictures import photo
 from PIL import Image
 
 import vlaezip
-from vlaezip import cli, jobs
+from vlaezip.cli import app, jobs
 from vlaezip.exact import kernel_cache
 from vlaezip.format import container
 from vlaezip.format.container import Kind
@@ -27,7 +27,7 @@ PALETTE = NOISE.quantize(9)
 
 
 def call(*words, **options):
-    return CliRunner().invoke(cli.commands, [str(word) for word in words], **options)
+    return CliRunner().invoke(app.commands, [str(word) for word in words], **options)
 
 
 @pytest.fixture
@@ -275,16 +275,16 @@ def test_exit_codes_of_main(folder, monkeypatch, capsys):
 def exit_code(monkeypatch, *words):
     monkeypatch.setattr(sys, "argv", ["vlaezip", *words])
     with pytest.raises(SystemExit) as exit_:
-        cli.main()
+        app.main()
     return exit_.value.code or 0
 
 
 def test_a_terminal_hears_of_success(folder, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    cli.run(cli.plan(["palette.png"], None, ".vlz", cli.PICTURES, False), lambda job: f"{job.source} done")
+    app.run(app.plan(["palette.png"], None, ".vlz", app.PICTURES, False), lambda job: f"{job.source} done")
     assert capsys.readouterr().err == "palette.png done\n"
     with pytest.raises(click.exceptions.Exit):
-        cli.run(cli.plan(["palette.png", "missing.png"], None, ".vlz", cli.PICTURES, False), fail_on_missing)
+        app.run(app.plan(["palette.png", "missing.png"], None, ".vlz", app.PICTURES, False), fail_on_missing)
     heard = capsys.readouterr().err
     assert "palette.png done\nvlaezip: missing.png: missing\n1 of 2 files failed\n" in heard
 
@@ -298,12 +298,12 @@ def fail_on_missing(job):
 def test_binary_does_not_go_to_a_terminal(folder, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     with pytest.raises(OSError, match="use -o"):
-        cli.check_target(Path("palette.png"), cli.STREAM, False)
+        app.check_target(Path("palette.png"), app.STREAM, False)
 
 
 @given(st.integers(0, 10**12))
 def test_grouped_numbers_keep_their_digits(number):
-    assert int(cli.grouped(number).replace(" ", "")) == number
+    assert int(app.grouped(number).replace(" ", "")) == number
 
 
 def python(*words):
@@ -426,7 +426,7 @@ def test_a_jpeg_that_gets_larger_is_told_of(folder):
     assert result.exit_code == 0
     before = Path("small.jpg").stat().st_size
     assert result.stderr.startswith("vlaezip: small.jpg: warning: ")
-    assert f"its source has {cli.grouped(before)}: lossless keeps the pixels, not the file" in result.stderr
+    assert f"its source has {app.grouped(before)}: lossless keeps the pixels, not the file" in result.stderr
 
 
 def test_permissions_and_times_are_kept_where_asked(folder):
@@ -500,10 +500,10 @@ def test_an_archive_of_a_folder_that_cannot_be_read(folder, monkeypatch):
 
 def test_a_search_shows_how_far_it_is(folder, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    with cli.heard(cli.Job(Path("a.png"), Path("a.vlz")), True) as progress:
+    with app.heard(app.Job(Path("a.png"), Path("a.vlz")), True) as progress:
         progress(0.5)
         progress(1.0)
     assert "a.png" in capsys.readouterr().err
-    with cli.heard(cli.Job(Path("a.png"), Path("a.vlz")), False) as progress:
+    with app.heard(app.Job(Path("a.png"), Path("a.vlz")), False) as progress:
         progress(1.0)
     assert capsys.readouterr().err == ""

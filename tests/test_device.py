@@ -17,7 +17,8 @@ from mixtures import seeds
 from pictures import photo
 from PIL import Image
 
-from vlaezip import api, batches, cli, gpu, jobs
+from vlaezip import api, batches, gpu
+from vlaezip.cli import app, jobs
 from vlaezip.codec import block
 from vlaezip.coding import ans
 from vlaezip.device import batch, choose, plain, wave
@@ -243,7 +244,7 @@ def test_the_command_line_takes_many_files_at_once(spoilt, files, tmp_path, monk
         path.write_bytes(data)
     if spoilt:
         paths[1].write_bytes(files[1][:-9])
-    found = CliRunner().invoke(cli.commands, ["decompress", *map(str, paths)])
+    found = CliRunner().invoke(app.commands, ["decompress", *map(str, paths)])
     assert found.exit_code == spoilt
     assert calls == [2, 1]
     for n in {0, 1, 2} - ({1} if spoilt else set()):

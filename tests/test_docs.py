@@ -11,7 +11,7 @@ import tokenize
 from functools import cache
 from pathlib import Path
 
-from vlaezip import cli
+from vlaezip.cli import app
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = [ROOT / name for name in ("vlaezip", "benchmarks", "tests", "docs", "models")]
@@ -174,8 +174,8 @@ def test_links_lead_somewhere():
 
 def test_commands_and_their_options_are_there():
     pairs = found(COMMAND, PAGES)
-    assert dead(pairs, lambda pair: pair[0] in cli.commands.commands) == []
-    taken = {name: {o for p in c.params for o in p.opts} for name, c in cli.commands.commands.items()}
+    assert dead(pairs, lambda pair: pair[0] in app.commands.commands) == []
+    taken = {name: {o for p in c.params for o in p.opts} for name, c in app.commands.commands.items()}
     assert [pair for pair in pairs if set(OPTION.findall(pair[1][1])) - taken[pair[1][0]]] == []
 
 
@@ -188,7 +188,7 @@ def test_modules_that_are_run_and_their_options_are_there():
 
 
 def test_options_that_pages_speak_of_are_there():
-    taken = {o for c in cli.commands.commands.values() for p in c.params for o in p.opts}
+    taken = {o for c in app.commands.commands.values() for p in c.params for o in p.opts}
     taken |= {o for path in MODULES for o in options_of(place(path).removesuffix(".py").replace("/", "."))}
     assert dead(found(OPTION, PAGES), lambda option: option in taken) == []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vlaezip import files
+from vlaezip.cli import paths
 
 
 @pytest.fixture(autouse=True)
@@ -19,16 +19,16 @@ def folder(tmp_path, monkeypatch):
 def test_a_link_is_followed():
     Path("real").write_text("old")
     Path("link").symlink_to("real")
-    files.write(Path("link"), b"new")
+    paths.write(Path("link"), b"new")
     assert (Path("link").is_symlink(), Path("real").read_text()) == (True, "new")
 
 
 def test_a_link_to_nothing_is_no_room_without_force():
     Path("link").symlink_to("nothing")
     with pytest.raises(FileExistsError, match="link to nothing"):
-        files.check_target(Path("source"), Path("link"), False)
-    files.check_target(Path("source"), Path("link"), True)
-    files.write(Path("link"), b"new")
+        paths.check_target(Path("source"), Path("link"), False)
+    paths.check_target(Path("source"), Path("link"), True)
+    paths.write(Path("link"), b"new")
     assert (Path("link").is_symlink(), Path("nothing").read_text()) == (True, "new")
 
 
@@ -36,13 +36,13 @@ def test_a_ring_of_links_is_an_error_of_the_file():
     Path("a").symlink_to("b")
     Path("b").symlink_to("a")
     with pytest.raises(OSError, match="a"):
-        files.write(Path("a"), b"new")
+        paths.write(Path("a"), b"new")
 
 
 def test_what_is_overwritten_keeps_its_permissions():
     Path("secret").write_text("old")
     Path("secret").chmod(0o600)
-    files.write(Path("secret"), b"new")
+    paths.write(Path("secret"), b"new")
     assert stat.S_IMODE(Path("secret").stat().st_mode) == 0o600
 
 
@@ -50,17 +50,17 @@ def test_permissions_and_times_of_the_source():
     Path("source").write_text("")
     Path("source").chmod(0o640)
     os.utime("source", (1e9, 1e9))
-    files.write(Path("target"), b"new")
-    files.resemble(Path("source"), Path("target"))
+    paths.write(Path("target"), b"new")
+    paths.resemble(Path("source"), Path("target"))
     found = Path("target").stat()
     assert (stat.S_IMODE(found.st_mode), found.st_mtime) == (0o640, 1e9)
-    files.resemble(files.STREAM, Path("target"))  # stdin has none
+    paths.resemble(paths.STREAM, Path("target"))  # stdin has none
 
 
 def test_errors_name_the_file_that_failed():
     Path("file").write_text("")
     with pytest.raises(OSError, match="file") as error:
-        files.write(Path("file/inside"), b"new")
+        paths.write(Path("file/inside"), b"new")
     assert error.value.filename == "file/inside"
 
 
@@ -68,6 +68,6 @@ def test_errors_name_the_file_that_failed():
 def test_what_is_closed(name, monkeypatch):
     monkeypatch.setattr(sys, name, None)
     with pytest.raises(OSError, match="is closed") as error:
-        files.read(files.STREAM) if name == "stdin" else files.write(files.STREAM, b"")
+        paths.read(paths.STREAM) if name == "stdin" else paths.write(paths.STREAM, b"")
     assert error.value.filename == name
-    assert not files.is_terminal(None)
+    assert not paths.is_terminal(None)

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from vlaezip import errors, jobs
+from vlaezip import errors
+from vlaezip.cli import jobs
 
 WANTED = frozenset({".png"})
 

@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner
 from pictures import photo
 
-from vlaezip import cli
+from vlaezip.cli import app
 from vlaezip.device.window import pad
 from vlaezip.model import weights
 from vlaezip.model.config import LocalConfig, VlaeConfig, Window
@@ -157,7 +157,7 @@ def test_a_final_run_learns_from_what_was_held_out(pictures, tmp_path, monkeypat
 
 
 def command(*words):
-    return CliRunner().invoke(cli.commands, [str(word) for word in words])
+    return CliRunner().invoke(app.commands, [str(word) for word in words])
 
 
 def test_options_of_the_command_line_change_the_recipe(pictures, tmp_path):

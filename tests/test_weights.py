@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 from torch.overrides import TorchFunctionMode
 
-from vlaezip import cli
+from vlaezip.cli import app
 from vlaezip.errors import ModelError, UnknownModel
 from vlaezip.model import config, weights
 
@@ -203,7 +203,7 @@ def test_weights_of_a_type_that_numpy_lacks_are_refused(installed, kind):
 
 def test_models_tells_of_the_broken_ones(installed):
     (installed / "bad.safetensors").write_bytes(b"bad")
-    done = CliRunner().invoke(cli.commands, ["models"])
+    done = CliRunner().invoke(app.commands, ["models"])
     assert done.exit_code == 1
     assert "alone" in done.stdout
     assert "bad" not in done.stdout

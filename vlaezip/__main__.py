@@ -1,6 +1,6 @@
 """`python -m vlaezip` is the command `vlaezip`."""
 
-from vlaezip.cli import main
+from vlaezip.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -11,8 +11,8 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from vlaezip.cli.paths import STREAM, is_terminal
 from vlaezip.errors import OptionError, VlaezipError, VlaezipWarning
-from vlaezip.files import STREAM, is_terminal
 
 TROUBLE = (VlaezipError, OSError, ImportError)  # the last: of torch, which a machine may be without
 BATCH = 64  # files that a GPU gets at once

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vlaezip.cli.jobs import TROUBLE, fail, grouped, usable
+from vlaezip.cli.paths import read, write
 from vlaezip.device.choose import import_torch
-from vlaezip.files import read, write
-from vlaezip.jobs import TROUBLE, fail, grouped, usable
 
 if TYPE_CHECKING:
     from vlaezip.train.presets import Recipe

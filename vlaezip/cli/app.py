@@ -13,11 +13,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from vlaezip import __version__, cli_research
+from vlaezip import __version__
+from vlaezip.cli import research
+from vlaezip.cli.jobs import TROUBLE, Job, fail, finish, grouped, plan, reason, run, together, usable
+from vlaezip.cli.paths import STREAM, check_target, is_terminal, read, reading, resemble, write, writing
 from vlaezip.errors import ImageError, VlaezipError, VlaezipWarning
-from vlaezip.files import STREAM, check_target, is_terminal, read, reading, resemble, write, writing
 from vlaezip.format import container
-from vlaezip.jobs import TROUBLE, Job, fail, finish, grouped, plan, reason, run, together, usable
 from vlaezip.options import MAX_SEED, check_draws
 from vlaezip.options import options as checked
 
@@ -67,7 +68,7 @@ def commands() -> None:
     """Pictures to .vlz files and back, with a variational lossy autoencoder."""
 
 
-for command in cli_research.COMMANDS:
+for command in research.COMMANDS:
     commands.add_command(command)
 
 
