@@ -27,7 +27,7 @@ BIT = 128  # a bit says whether a sample is at least that
 
 def mixtures(x: Pixels, model: str) -> tuple[Mixture, Ints]:
     """Mixtures and values of all samples of a picture, in the order of decoding."""
-    net = weights.load(weights.find(model).path, "lossless", "cpu")
+    net = weights.load(weights.find(model).path, "lossless")
     values = x[None].astype(np.int32)
     scene = net.pixel_scene(block.first_latent(net, values), (1, *x.shape[:2]))
     canvas = local_ar.Canvas(net.config.pixel, scene, values)

@@ -119,7 +119,7 @@ def archived(x: Pixels, model: str, several: int) -> list[object]:
 
 def rows(x: Pixels, model: str, draws: int, several: list[int]) -> list[list[object]]:
     values = x[0].size
-    net = weights.load(weights.find(model).path, "lossless", "cpu")
+    net = weights.load(weights.find(model).path, "lossless")
     least = [bound(net, x, seed) for seed in range(draws)]
     few = x[:SINGLE]
     singles = sum(len(vlaezip.compress_archive([n], model=model)) for n in images(few))

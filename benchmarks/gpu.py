@@ -22,9 +22,10 @@ from PIL import Image
 from benchmarks import pictures, report
 from benchmarks.pictures import Pixels
 from benchmarks.report import Table
-from vlaezip import api, gpu
+from vlaezip import api
+from vlaezip import batch as together
 from vlaezip.codec import lossless
-from vlaezip.device import batch, plain, wave
+from vlaezip.device import batch, placement, plain, wave
 from vlaezip.device import net as nets
 from vlaezip.device.net import Parts
 from vlaezip.errors import ModelError
@@ -109,17 +110,17 @@ def identity(found: list[Pixels], device: str) -> list[list[object]]:
         whole = [image.tobytes() for image in images]
         for precision in PRECISIONS:
             with products(precision):
-                made = gpu.coded(images, Options(lossless=True, device=device, model=model))
+                made = together.coded(images, Options(lossless=True, device=device, model=model))
                 note(f"{model}: files, {precision}", [a == b for a, b in zip(made, files, strict=True)])
-                back = gpu.decoded(files, device)
+                back = together.decoded(files, device)
                 note(f"{model}: pixels, {precision}", [im.tobytes() == x for im, x in zip(back, whole, strict=True)])
         for threads in sorted({1, 2, torch.get_num_threads()}):
             with threaded(threads):
-                made = gpu.coded(images, Options(lossless=True, device=device, model=model))
+                made = together.coded(images, Options(lossless=True, device=device, model=model))
                 note(f"{model}: files, {threads} threads", [a == b for a, b in zip(made, files, strict=True)])
         for size in (1, 3):
             parts_of = [files[n : n + size] for n in range(0, len(files), size)]
-            back = [im for some in parts_of for im in gpu.decoded(some, device)]
+            back = [im for some in parts_of for im in together.decoded(some, device)]
             note(f"{model}: pixels, batches of {size}", [im.tobytes() == x for im, x in zip(back, whole, strict=True)])
         if device != "cpu":
             note(f"{model}: pixels, torch alone", alone(files, whole, device))
@@ -147,7 +148,7 @@ def alone(files: list[bytes], whole: list[bytes], device: str) -> list[bool]:
     before = wave.parts_for
     wave.parts_for = lambda kind: plain  # type: ignore[assignment]
     try:
-        back = gpu.decoded([files[n] for n in chosen], device)
+        back = together.decoded([files[n] for n in chosen], device)
     finally:
         wave.parts_for = before
     return [im.tobytes() == whole[n] for im, n in zip(back, chosen, strict=True)]
@@ -159,7 +160,7 @@ def small_enough(path: Path, device: str) -> bool:
 
 
 def golden(path: Path, device: str) -> bool:
-    (image,) = gpu.decoded([path.read_bytes()], device)
+    (image,) = together.decoded([path.read_bytes()], device)
     return image.tobytes() == Image.open(path.with_suffix(".png")).tobytes()
 
 
@@ -191,7 +192,7 @@ def keep(found: list[Pixels]) -> None:
     """Write files of the GPU, and what they must decode to."""
     WRITTEN.mkdir(parents=True, exist_ok=True)
     for model in MODELS:
-        files = gpu.coded([Image.fromarray(x) for x in found], Options(lossless=True, device="cuda", model=model))
+        files = together.coded([Image.fromarray(x) for x in found], Options(lossless=True, device="cuda", model=model))
         for n, (data, x) in enumerate(zip(files, found, strict=True)):
             (WRITTEN / f"{model}-{n}.vlz").write_bytes(data)
             (WRITTEN / f"{model}-{n}.sha256").write_text(hashlib.sha256(x.tobytes()).hexdigest())
@@ -212,13 +213,13 @@ def clock(work: Callable[[], Any]) -> tuple[Any, float]:
 
 def speed(model: str, found: list[Pixels], sizes: list[int]) -> Table:
     """Encoding and decoding, from samples to bytes and back, checksums included; the best of two."""
-    net, header, rows = weights.load(weights.find(model).path, "lossless", "cuda"), header_of(model), []
+    net, header, rows = placement.load(weights.find(model).path, "lossless", "cuda"), header_of(model), []
     for size in sizes:
         x = many(found, size)
-        files, first = clock(partial(gpu.encode_many, net, header, x))
-        files, second = clock(partial(gpu.encode_many, net, header, x))
-        back, third = clock(partial(gpu.decode_many, net, header, files))
-        back, fourth = clock(partial(gpu.decode_many, net, header, files))
+        files, first = clock(partial(together.encode_many, net, header, x))
+        files, second = clock(partial(together.encode_many, net, header, x))
+        back, third = clock(partial(together.decode_many, net, header, files))
+        back, fourth = clock(partial(together.decode_many, net, header, files))
         if not (back == x).all():
             raise SystemExit(f"{model}, batch of {size}: a picture did not come back bit for bit")
         million, encode, decode = size * HEIGHT * WIDTH / 1e6, min(first, second), min(third, fourth)
@@ -234,9 +235,9 @@ def speed(model: str, found: list[Pixels], sizes: list[int]) -> Table:
 def stage(model: str, found: list[Pixels], size: int) -> Any:
     """All that a step of average length works on: parts, net, field, rows, line, lanes."""
     device = torch.device("cuda")
-    loaded, parts = weights.load(weights.find(model).path, "lossless", "cuda"), wave.parts_for("cuda")
+    loaded, parts = placement.load(weights.find(model).path, "lossless", "cuda"), wave.parts_for("cuda")
     header, x = header_of(model), many(found, size)
-    files = gpu.encode_many(loaded, header, x)
+    files = together.encode_many(loaded, header, x)
     messages = [lossless.open_data(header, data).message for data in files]
     shape = (size, HEIGHT, WIDTH)
     messages, z = batch.prior_codec(loaded, shape, 0).pop(messages)

@@ -246,7 +246,7 @@ def sealed_tuning(random: Random, data: bytes, other: bytes) -> bytes:
 
 def wild_tuning(random: Random, grey: bool) -> bytes:
     """Changes of any size in any layer."""
-    layers = tuned.tunable(weights.load(weights.find(weights.DEFAULT).path, "lossless", "cpu"), grey)
+    layers = tuned.tunable(weights.load(weights.find(weights.DEFAULT).path, "lossless"), grey)
     rank, most = int(random.integers(tuned.MAX_RANK + 1)), some(random, 1, tuned.CHANGE_MAX)
     parts = {
         (layer.name, kind): tuned.Part(

@@ -63,7 +63,7 @@ def row(name: str, model: Vlae, pixels: np.ndarray, side: int) -> list[object]:
 def main() -> None:
     options = pictures.arguments(__doc__).parse_args()
     pictures.use_threads(options.threads)
-    model = weights.load(weights.find(weights.DEFAULT).path, "lossless", "cpu")
+    model = weights.load(weights.find(weights.DEFAULT).path, "lossless")
     found = pictures.load(options.data, options.limit)
     rows = [row(name, model, x, side) for side in (api.TILE, SMALL_TILE) for name, x in found.items()]
     columns = ("picture", "tile", "estimate, bytes", "refunded", "file, bytes", "excess", "share")

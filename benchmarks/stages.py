@@ -24,7 +24,7 @@ from vlaezip.codec import block, lossless
 from vlaezip.coding import ans
 from vlaezip.exact import matmul
 from vlaezip.exact.law import Affine
-from vlaezip.format import container, pixels
+from vlaezip.format import container, contest, pixels
 from vlaezip.model import local_ar, local_kernels, weights
 from vlaezip.model.vlae import Vlae
 from vlaezip.model.window import look_median
@@ -117,7 +117,7 @@ def bandwidth() -> float:
 def stages(x: Pixels, model: str) -> dict[str, float]:
     """CPU seconds of each stage of a picture that fits into one tile."""
     image, whole = Image.fromarray(x), x[None].astype(np.int32)
-    net = weights.load(weights.find(model).path, "lossless", "cpu")
+    net = weights.load(weights.find(model).path, "lossless")
     data = vlaezip.compress(image, lossless=True, model=model)
     file = container.read(data)
     z = block.first_latent(net, whole)
@@ -137,7 +137,7 @@ def stages(x: Pixels, model: str) -> dict[str, float]:
         "features of z": seconds(lambda: net.pixel_scene(z, (1, *x.shape[:2]))),
         "parallel pass": seconds(lambda: local_ar.encode_intervals(net.pixel, scene, whole)),
         "push": seconds(lambda: ans.push(ans.empty(file.header.lanes), *coded)),
-        "guess at PNG": seconds(lambda: api.may_be_smaller(pixels.split(image), len(data))),
+        "guess at PNG": seconds(lambda: contest.may_be_smaller(pixels.split(image), len(data))),
         "wavefront": seconds(lambda: local_ar.pop(net.pixel, scene, message)),
         "of it canvas": seconds(lambda: local_ar.Canvas(net.config.pixel, scene, whole)),
         "of it windows": seconds(lambda: gather(canvas.picture, rows, CHUNK)),

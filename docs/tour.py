@@ -44,7 +44,7 @@ def numbers(values: np.ndarray) -> str:
 def lossless(pixels: np.ndarray) -> str:
     """The page's first half."""
     info = weights.find(weights.DEFAULT)
-    model = weights.load(info.path, "lossless", "cpu")
+    model = weights.load(info.path, "lossless")
     x = pixels[None].astype(np.int32)
     q = block.posterior(model, x)
     z = block.first_latent(model, x)
@@ -103,7 +103,7 @@ ends as it began, and the pixels have the checksum that the file holds.
 def lossy(pixels: np.ndarray) -> str:
     """The page's second half."""
     info = weights.find(weights.DEFAULT)
-    model = weights.load(info.path, "lossy", "cpu")
+    model = weights.load(info.path, "lossy")
     level = DEFAULT_QUALITY - 1
     z = block.rounded_latent(model, pixels, level, api.TILE)
     data = api.compress(Image.fromarray(pixels))

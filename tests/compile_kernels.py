@@ -58,7 +58,7 @@ def main() -> None:
         if name.endswith("_kernel"):
             setattr(kernels, name, Recorder(getattr(kernels, name), target))
     wave.parts_for, nets.check = (lambda kind: kernels), (lambda parts, device: None)
-    model = weights.load(weights.find("photo").path, "lossless", "cpu")
+    model = weights.load(weights.find("photo").path, "lossless")
     messages = [ans.Message(np.full(16, 1 << 40, np.uint64), np.zeros(9, np.uint32))]
     _, z = batch.prior_codec(model, (1, 9, 70), None).pop(messages)
     wave.pop(model.pixel, batch.pixel_scene(model, z, (1, 9, 70), False), messages)

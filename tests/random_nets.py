@@ -79,13 +79,13 @@ def tensors(sizes, which, seed):
 
 def vlae(sizes, seed=0):
     """A random Vlae."""
-    return weights.assemble(tensors(sizes, "net", seed), "net", config.to_json(sizes), "cpu")
+    return weights.assemble(tensors(sizes, "net", seed), "net", config.to_json(sizes))
 
 
 def save(path, parts, fields, answers=None, name="random"):
     """Write a model file. fields: set of weights -> its configuration. Answers are computed unless given."""
     if answers is None:
-        answers = {w: weights.known_answer(weights.assemble(parts, w, f, "cpu")) for w, f in fields.items()}
+        answers = {w: weights.known_answer(weights.assemble(parts, w, f)) for w, f in fields.items()}
     texts = json.dumps(fields, sort_keys=True), json.dumps(answers, sort_keys=True)
     metadata = {"name": name, "configs": texts[0], "answers": texts[1], "id": weights.identity(parts, *texts)}
     save_file(parts, path, metadata)

@@ -5,7 +5,7 @@ import torch
 
 from vlaezip.coding import tables
 from vlaezip.device.window import describe
-from vlaezip.model.config import ACTIVATION_MAX
+from vlaezip.exact.law import ACTIVATION_MAX
 from vlaezip.model.window import CONTRAST_MAX, FILL, GAIN_BITS, GAIN_OF
 
 TOTAL = 1 << tables.PRECISION

@@ -150,7 +150,7 @@ def test_dreams_differ_less_when_cold():
 
 def test_quality_orders_size_and_the_preview_s_error():
     image = scene(width=128, height=112)
-    levels = len(weights.load(weights.find(weights.DEFAULT).path, "lossy", "cpu").rounding)
+    levels = len(weights.load(weights.find(weights.DEFAULT).path, "lossy").rounding)
     files = [api.compress(image, quality=q) for q in range(1, levels + 1)]
     sizes = [len(f) for f in files]
     assert sizes == sorted(sizes)
@@ -185,7 +185,7 @@ def test_unknown_models_are_refused():
 
 def test_the_price_is_the_models_estimate():
     image = scene(width=120, height=90)
-    net = weights.load(weights.find(weights.DEFAULT).path, "lossless", "cpu")
+    net = weights.load(weights.find(weights.DEFAULT).path, "lossless")
     x = np.asarray(image)[None].astype(np.int32)
     z = block.first_latent(net, x)
     estimate = block.local_ar.encode_intervals(net.prior, net.prior_scene(z.shape[:3], 0), z).bits

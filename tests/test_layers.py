@@ -1,76 +1,68 @@
-"""Imports go down only, only the command line prints, and only it knows of training."""
+"""The architecture: rooms, of which each knows those below it alone. Inside a room modules do not know of each other's
+users either. Only the command line prints, exits, and knows of training.
+"""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "vlaezip"
-LAYERS = (
-    "__main__",
-    "cli pillow_plugin",
-    "cli_research",
-    "jobs train",
-    "files",
-    "__init__",
-    "batches",
-    "gpu",
-    "api",
-    "gallery",
-    "archive",
-    "lossless lossy",
-    "limits refine settle tune",
-    "stored",
-    "pixels",
-    "metadata origin",
-    "container",
+FLOORS = (
+    "errors",
+    "exact format",
+    "coding",
+    "model",
+    "codec",
     "device",
+    "search train",
+    "paper",
     "options",
-    "codec idle weights tuned",
-    "convs_torch",
-    "vlae tiles coupled",
-    "local_ar convs window_torch",
-    "sheet",
-    "parts",
-    "packed",
-    "exact layout window",
-    "config",
-    "coding names notes stretch threads",
-    "vectors",
-    "devices",
-    "errors kernel_cache progress",
+    "api",
+    "batch pillow_plugin",
+    "__init__",
+    "cli",
+    "__main__",
 )
-RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
+FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
-def layer(path):
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def name_of(path):
+    """The parts of a module's name within the package."""
+    return path.relative_to(PACKAGE).with_suffix("").parts
 
 
 def imports(path):
-    """Layers of vlaezip that a module imports, also within its functions."""
+    """Modules of vlaezip that a module imports, by their parts, also within its functions."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for words in (name.split(".") for name in names):
-            if words[0] == "vlaezip":
-                yield words[1] if len(words) > 1 and words[1] in RANK else "__init__"
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "vlaezip":
+            first = tuple(node.module.split(".")[1:])
+            yield from {(*first, a.name) if is_module((*first, a.name)) else first or ("__init__",) for a in node.names}
 
 
-def test_imports_only_go_down():
-    assert [(m.name, name) for m in MODULES for name in imports(m) if RANK[name] < RANK[layer(m)]] == []
+def is_module(name):
+    return PACKAGE.joinpath(*name).with_suffix(".py").exists() or PACKAGE.joinpath(*name, "__init__.py").exists()
 
 
-def test_only_the_command_line_knows_of_training():
-    assert {layer(m) for m in MODULES if "train" in imports(m)} <= {"cli_research", "train"}
+def test_every_room_is_known_and_imports_go_down():
+    assert [
+        (name_of(m), name) for m in MODULES for name in imports(m)
+        if name_of(m)[0] != name[0] and FLOOR[name[0]] >= FLOOR[name_of(m)[0]]
+    ] == []  # fmt: skip
+
+
+def test_no_modules_import_each_other():
+    """CycleError tells which."""
+    TopologicalSorter({name_of(m): set(imports(m)) for m in MODULES}).prepare()
+
+
+def test_only_the_command_line_and_the_paper_know_of_training():
+    assert {name_of(m)[0] for m in MODULES if any(n[0] == "train" for n in imports(m))} <= {"cli", "paper", "train"}
 
 
 def test_only_the_command_line_prints_or_exits():
     calls = {
-        m.name: {ast.unparse(n.func) for n in ast.walk(ast.parse(m.read_text())) if isinstance(n, ast.Call)}
+        name_of(m)[0]: {ast.unparse(n.func) for n in ast.walk(ast.parse(m.read_text())) if isinstance(n, ast.Call)}
         for m in MODULES
     }
-    assert [name for name, found in calls.items() if found & {"print", "exit", "sys.exit"} and name != "cli.py"] == []
+    assert [room for room, found in calls.items() if found & {"print", "exit", "sys.exit"} and room != "cli"] == []

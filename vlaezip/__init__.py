@@ -40,16 +40,16 @@ __all__ = [
 
 if TYPE_CHECKING:
     from vlaezip.api import compress, compress_archive, decompress, decompress_archive
-    from vlaezip.batches import compress_batch, decompress_batch
+    from vlaezip.batch import compress_batch, decompress_batch
     from vlaezip.format.container import info
 else:  # a checker knows the names above, and that there are no others
     _HOMES = {
         "compress": "vlaezip.api",
         "compress_archive": "vlaezip.api",
-        "compress_batch": "vlaezip.batches",
+        "compress_batch": "vlaezip.batch",
         "decompress": "vlaezip.api",
         "decompress_archive": "vlaezip.api",
-        "decompress_batch": "vlaezip.batches",
+        "decompress_batch": "vlaezip.batch",
         "info": "vlaezip.format.container",
     }
 

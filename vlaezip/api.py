@@ -1,42 +1,32 @@
 """The whole path on one page: a picture in, the bytes of a .vlz out, and back."""
 
-import zlib
 from collections.abc import Iterable, Mapping
 from os import PathLike
 
 import numpy as np
 from PIL import Image
 
-from vlaezip.codec import archive, lossy
+from vlaezip.codec import archive, block, lossless, lossy
 from vlaezip.codec.block import MAX_WORDS, TooLong
-from vlaezip.codec.lossless import decode as decode_lossless
-from vlaezip.codec.lossless import encode as encode_lossless
-from vlaezip.codec.lossless import fit
-from vlaezip.codec.lossless import preview as preview_lossless
+from vlaezip.coding.logistic import Ints
+from vlaezip.device import placement
 from vlaezip.device.choose import choose
 from vlaezip.errors import CorruptFile, ImageError, WrongKind
 from vlaezip.format import metadata, pixels
 from vlaezip.format.archive_names import numbered
 from vlaezip.format.container import ARCHIVE_TILE, MODELLED_MODES, Bytes, Container, Header, Kind, read, write
+from vlaezip.format.contest import hopeless, is_drawn, may_be_smaller
 from vlaezip.format.limits import least_bits
 from vlaezip.format.pixels import Part, Picture, Plane
 from vlaezip.format.stored import pack_alpha, store, unpack_alpha, unstore
 from vlaezip.model import tuned, weights
 from vlaezip.model.vlae import Vlae
 from vlaezip.options import Options, check_draws, found
-from vlaezip.search.progress import Progress, unheard
+from vlaezip.search.effort import Progress, unheard
 
 TILE = 1024
 PLACES_PER_LANE = 1 << 14
 MAX_LANES = 1 << 12
-STRIP = 32
-SMALL = 1 << 12  # guesses below are bad guesses
-SCREEN = 0.35  # what deflates below this share is no photograph: long repeats, of which PNG and WebP make more
-SURELY_SMALLER = {True: 0.25, False: 0.7}  # of a fast deflate's size, for screens and others: no stored form can win
-# Over more strips than that, a glance at a quarter of each is within 12 % of a look at all, and decides clear cases.
-MANY_STRIPS, SURELY_PHOTOGRAPH, SURELY_LARGER = 3, 0.42, 0.6
-
-LARGE, FLAT = 1 << 22, 0.01  # pixels; what deflates below this share has next to nothing in it
 
 
 def compress(
@@ -76,12 +66,22 @@ def encode(image: Image.Image | Picture, options: Options, progress: Progress = 
         return stored(picture, kept)  # any data of a model would be longer, or be refused as flat
     try:
         if options.lossless:
-            data = encode_lossless(net, header, colours_of(picture), MAX_WORDS if kept is None else hopeless(kept))
+            data = lossless.encode(net, header, colours_of(picture), MAX_WORDS if kept is None else hopeless(kept))
         else:
-            data = lossy.encode(net, header, colours_of(picture), options.effort, progress)
+            data = lossy.encode(net, header, latent_of(net, header, picture, options.effort, progress))
     except TooLong:
         return stored(picture, kept or store(picture))
     return finished(net, header, picture, data, options.effort, kept, progress)
+
+
+def latent_of(net: Vlae, header: Header, picture: Picture, effort: int, progress: Progress) -> Ints:
+    """z of a lossy file."""
+    z = block.rounded_latent(net, colours_of(picture), header.quality, header.tile)
+    if not effort:
+        return z
+    from vlaezip.search import latent  # torch takes a second to import
+
+    return latent.search(net, header, colours_of(picture), z, effort, progress)
 
 
 def colours_of(picture: Picture) -> Plane:
@@ -105,6 +105,8 @@ def finished(
         return stored(picture, kept)
     tuning = None
     if effort and header.kind is Kind.LOSSLESS:
+        from vlaezip.search.tuning import fit  # torch takes a second to import
+
         data, tuning = fit(net, header, colours_of(picture), data, effort, progress)
     return write(Container(header, data, alpha, *picture.metadata[:3], tuning, notes=picture.notes))
 
@@ -130,7 +132,7 @@ def lossy_header(picture: Picture, options: Options) -> Header:
 def network(options: Options) -> Vlae:
     """The model that these options ask for."""
     which = "lossless" if options.lossless else "lossy"
-    return weights.load(weights.find(options.model).path, which, choose(options.device))
+    return placement.load(weights.find(options.model).path, which, choose(options.device))
 
 
 def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> Image.Image:
@@ -144,13 +146,13 @@ def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> I
         return metadata.attach(image, file.metadata)
     info = weights.find(header.model)
     if header.kind is Kind.LOSSLESS:
-        net = weights.load(info.path, "lossless", device)
+        net = placement.load(info.path, "lossless", device)
         check_size(net, header, file.data)
         if file.tuning is not None:
             net = tuned.read_into(net, file.tuning, header.grey)
-        parts = (preview_lossless if preview else decode_lossless)(net, header, file.data)
+        parts = (lossless.preview if preview else lossless.decode)(net, header, file.data)
     else:
-        net = weights.load(info.path, "lossy", device)
+        net = placement.load(info.path, "lossy", device)
         check_size(net, header, file.data)
         parts = lossy.decode(net, header, file.data, preview)
     return joined(file, parts)
@@ -186,7 +188,7 @@ def compress_archive(
     names, mode, samples, lost = archive.gather(images.items() if isinstance(images, Mapping) else images)
     metadata.warn((f"{word} (of {name!r})" for word, name in lost.items()), "the archive")
     count, height, width, _ = samples.shape
-    net = weights.load(info.path, "lossless", device)
+    net = placement.load(info.path, "lossless", device)
     header = Header(Kind.ARCHIVE, mode, width, height, bytes.fromhex(info.id), ARCHIVE_TILE, count=count)
     data = archive.encode(net, header, archive.adapt(net.config, mode, samples), draws)
     if 8 * len(data) < least_bits(header, net.config.stride, net.config.latent):
@@ -200,7 +202,7 @@ def decompress_archive(data: bytes, *, device: str = "auto") -> list[tuple[str, 
     header = file.header
     if header.kind is not Kind.ARCHIVE:
         raise WrongKind("the file is one picture and no archive: decompress reads it")
-    net = weights.load(weights.find(header.model).path, "lossless", device)
+    net = placement.load(weights.find(header.model).path, "lossless", device)
     check_size(net, header, file.data)
     images = archive.restore(net.config, header.mode, archive.decode(net, header, file.data))
     return list(zip(file.names or numbered(header.count), images, strict=True))
@@ -209,46 +211,6 @@ def decompress_archive(data: bytes, *, device: str = "auto") -> list[tuple[str, 
 def lanes(places: int) -> int:
     """A power of two that grows with the work, at about 36 bits a lane."""
     return min(1 << max((places // PLACES_PER_LANE).bit_length() - 1, 0), MAX_LANES)
-
-
-def may_be_smaller(picture: Picture, size: int) -> bool:
-    """Whether a stored picture might have fewer bytes than `size`; trying takes seconds."""
-    height = len(picture.pixels)
-    samples = picture.rows(0, 1).size * height
-    if height > MANY_STRIPS * 4 * STRIP:
-        glance = deflated(picture, STRIP // 4)
-        if glance > SURELY_PHOTOGRAPH * samples and size < SURELY_LARGER * glance:
-            return False
-    guess = deflated(picture, STRIP)
-    return guess < SMALL or size > SURELY_SMALLER[guess < SCREEN * samples] * guess
-
-
-def is_drawn(picture: Picture, lossless: bool) -> bool:
-    """Whether a large picture is likely to be stored, so that this comes first; for a lossy one it has to be flat."""
-    width, height = picture.size
-    if width * height < LARGE:
-        return False
-    share = deflated(picture, STRIP // 4) / (picture.rows(0, 1).size * height)
-    return share < (SCREEN if lossless else FLAT)
-
-
-def hopeless(kept: bytes) -> int:
-    """Words from which a model's data will not come down to the bytes of what is stored: a quarter more, as a tile may
-    take a little less than nothing.
-    """
-    return max(len(kept), 1 << 16) * 5 // 16
-
-
-def deflated(picture: Picture, rows: int) -> float:
-    """A guess at what PNG needs, from a fast deflate of so many rows of every 4 * STRIP."""
-    height = len(picture.pixels)
-    plain = across = seen = 0
-    for top in range(0, height, 4 * STRIP):
-        strip = picture.rows(top, top + rows)
-        plain += len(zlib.compress(strip.tobytes(), 1))
-        across += len(zlib.compress(np.diff(strip, axis=1, prepend=0).tobytes(), 1))
-        seen += len(strip)
-    return min(plain, across) * height / seen
 
 
 def check_size(net: Vlae, header: Header, data: Bytes) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from vlaezip.device.choose import check_device, import_torch
 from vlaezip.errors import OptionError, UnknownModel
+from vlaezip.format.container import MAX_DRAWS
 from vlaezip.model import weights
-from vlaezip.model.config import EFFORTS, MAX_DRAWS
+from vlaezip.search.effort import EFFORTS
 
 MAX_SEED = 2**32 - 1
 DEFAULT_QUALITY = 6

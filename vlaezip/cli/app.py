@@ -138,9 +138,9 @@ def compress(
             return api.encode(samples(job.source, strip), wanted, progress)
 
     def many(some: list[Job]) -> list[bytes]:
-        from vlaezip import batches
+        from vlaezip import batch
 
-        return batches.compress_batch([samples(job.source, strip) for job in some], **options)
+        return batch.compress_batch([samples(job.source, strip) for job in some], **options)
 
     coded = together(jobs, one, many) if batched(jobs, options["device"]) and options["lossless"] else one
 
@@ -209,9 +209,9 @@ def decompress(
         return api.decompress(read(job.source), **options)
 
     def many(some: list[Job]) -> list[Any]:
-        from vlaezip import batches
+        from vlaezip import batch
 
-        return batches.decompress_batch([read(job.source) for job in some], device=options["device"])
+        return batch.decompress_batch([read(job.source) for job in some], device=options["device"])
 
     several = batched(jobs, options["device"]) and not options["preview"]
     decoded = together(jobs, one, many) if several else None

@@ -92,7 +92,7 @@ def tell_of_compiling() -> None:
     folder = kernel_cache.folder()
     if folder is None:
         click.echo("compiling for this processor, each time, as it cannot be kept: some fifteen seconds", err=True)
-    elif not any(folder.glob("vlaezip.parts.*")):
+    elif not any(folder.glob("vlaezip.model.local_kernels.*")):
         click.echo("compiling for this processor, once: some fifteen seconds", err=True)
 
 

@@ -170,7 +170,7 @@ def reconstruct(
         raise click.UsageError("name pictures, or a set: --set NAME --data DIR")
     try:
         some = examples(name, data, count) if name and data else None
-        net = weights.load(weights.find(model or name or "photo").path, "lossless", "cpu")
+        net = weights.load(weights.find(model or name or "photo").path, "lossless")
         if some is not None:
             x = sheets.adapt(net, some)
         else:
@@ -207,7 +207,7 @@ def sample(model: str, count: int, side: int | None, seed: int, zoom: int, out: 
 
     side = side or (PRESETS[model].crop if model in PRESETS else 28)
     try:
-        net = weights.load(weights.find(model).path, "lossless", "cpu")
+        net = weights.load(weights.find(model).path, "lossless")
         page = sheets.sheet(list(sheets.sample(net, count, side, side, seed)), math.isqrt(count - 1) + 1)
         write(out, pixels.save(sheets.enlarged(page, zoom), out.suffix))
     except TROUBLE as error:

@@ -13,17 +13,12 @@ from vlaezip.codec import block
 from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
-from vlaezip.format.container import Bytes, Header, Kind
-from vlaezip.format.limits import least_bits
+from vlaezip.format.container import MAX_DRAWS, Bytes, Header, Kind
 from vlaezip.format.pixels import Part, Plane
 from vlaezip.format.tiles import Tile, split
-from vlaezip.model import tuned
-from vlaezip.model.config import MAX_DRAWS
 from vlaezip.model.vlae import Shape, Vlae
-from vlaezip.search.progress import Progress, unheard
 
 PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, kind of the chain: codec.Refund of the blocks, plus draws - 1
-CHUNK_MAX = 10  # bytes of a chunk beside its payload: type, length, checksum
 
 
 def encode(net: Vlae, header: Header, colour: Any, most: int = block.MAX_WORDS) -> bytes:
@@ -58,25 +53,6 @@ def chain(
         with suppress(CorruptFile):  # a block was so cheap that the next had too few bits to take
             return push(Refund.WHITE, tried)
     return push(Refund.NONE, 1)
-
-
-def fit(
-    net: Vlae, header: Header, colour: Any, data: bytes, effort: int, progress: Progress = unheard
-) -> tuple[bytes, bytes | None]:
-    """Spend effort: smaller data and the tuning that it needs, or the data as it was where nothing is gained."""
-    from vlaezip.search import tuning as tune  # torch takes a second to import
-
-    tiles = split(header.height, header.width, header.tile)
-    blocks = (colour[t.slices][None].astype(np.int32) for t in tiles)
-    tuning = tune.search(net, blocks, header.width * header.height, header.grey, effort, progress)
-    if tuning is None:
-        return data, None
-    smaller = encode(tuned.read_into(net, tuning, header.grey), header, colour)
-    if len(smaller) + len(tuning) + CHUNK_MAX >= len(data):
-        return data, None
-    if 8 * len(smaller) < least_bits(header, net.config.stride, net.config.latent):
-        return data, None
-    return smaller, tuning
 
 
 class Opened(NamedTuple):

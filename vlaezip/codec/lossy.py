@@ -1,29 +1,21 @@
 """DATA of a lossy file: z of the whole picture, rounded, under its prior. The pixels are dreamed."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from vlaezip.codec import block
 from vlaezip.coding import ans
+from vlaezip.coding.logistic import Ints
 from vlaezip.errors import CorruptFile
 from vlaezip.format.container import Bytes, Header
 from vlaezip.format.pixels import Part
 from vlaezip.format.tiles import Tile
 from vlaezip.model.vlae import Vlae
-from vlaezip.search.progress import Progress, unheard
-
-ITERATIONS = (0, 2, 4, 7, 10, 15, 25, 40, 60, 100)  # of refine, by effort
 
 
-def encode(net: Vlae, header: Header, colour: Any, effort: int, progress: Progress = unheard) -> bytes:
-    """z of the whole picture, rounded, under its prior. colour uint8 [H, W, 3]."""
-    z = block.rounded_latent(net, colour, header.quality, header.tile)
-    if effort:
-        from vlaezip.search.latent import refine  # torch takes a second to import
-
-        z = refine(net, colour, z, header.quality, ITERATIONS[effort], header.tile, progress)
+def encode(net: Vlae, header: Header, z: Ints) -> bytes:
+    """z of the whole picture, rounded, under its prior."""
     shape = (1, header.height, header.width)
     return ans.write(block.prior_codec(net, shape, header.quality).push(ans.empty(header.lanes), z))
 

@@ -12,7 +12,7 @@ from vlaezip.device import net as nets
 from vlaezip.device.canvas import draw_kernel, look_kernel
 from vlaezip.device.net import Field, Group, Lanes, Layer, Net, Rows
 from vlaezip.device.symbols import mixture_kernel, pop_kernel
-from vlaezip.model.config import ACTIVATION_MAX
+from vlaezip.exact.law import ACTIVATION_MAX
 
 OPERAND = torch.float16
 BLOCK = 32  # places or rows of a program

@@ -17,8 +17,8 @@ from torch import Tensor
 from vlaezip.coding import tables
 from vlaezip.device.transforms import linear
 from vlaezip.errors import ModelError
-from vlaezip.exact.law import OPERAND_MAX, SUM_LIMIT, Affine
-from vlaezip.model.config import ACTIVATION_MAX, LocalConfig
+from vlaezip.exact.law import ACTIVATION_MAX, OPERAND_MAX, SUM_LIMIT, Affine
+from vlaezip.model.config import LocalConfig
 from vlaezip.model.local_ar import LocalAR, Steps, groups
 from vlaezip.model.window import FIXED_SIZE, GAIN_OF, SIZE_OF_ACTIVITY
 

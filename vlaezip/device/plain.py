@@ -7,7 +7,7 @@ from vlaezip.coding.ans import HEAD_LOW
 from vlaezip.coding.logistic import ACC_BITS, LOG_HIGH, LOG_LOW, LOGIT_CUT, MEAN_BITS, MEAN_LIMIT, TOTAL
 from vlaezip.coding.tables import INVERSE_BITS, PRECISION, SCALE_COUNT, SCALE_ZERO, SIGMOID_HALF, SIZE_BITS, WEIGHT_BITS
 from vlaezip.device.net import PLAIN, RESIDUAL, Field, Group, Lanes, Layer, Net, Rows
-from vlaezip.model.config import ACTIVATION_MAX
+from vlaezip.exact.law import ACTIVATION_MAX
 from vlaezip.model.contrast import HALF_GAIN
 from vlaezip.model.window import CONTRAST_MAX, GAIN_BITS
 

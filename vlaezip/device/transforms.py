@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vlaezip.coding.logistic import Ints
-from vlaezip.exact.law import Affine
+from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX, Affine
 from vlaezip.model import transforms, vlae
-from vlaezip.model.config import ACTIVATION_MAX, STREAM_MAX, VlaeConfig
+from vlaezip.model.config import VlaeConfig
 from vlaezip.model.layout import preview_parts
 
 

@@ -26,11 +26,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.serialize import dumps
 from platformdirs import user_cache_path
 
-# What kernels are made of, constants included: the modules that have some, and all that those import.
-SOURCES = (
-    "coding", "config", "errors", "exact", "kernel_cache", "packed", "parts", "sheet", "stretch", "threads", "vectors",
-    "window",
-)  # fmt: skip
+SOURCES = ("coding", "errors", "exact", "model")  # what kernels are made of, constants included: rooms and modules
 NAME = "vlaezip"
 SUM = hashlib.sha256().digest_size  # bytes of the checksum that a file begins with
 
@@ -65,7 +61,7 @@ def digest_of(package: Path) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest() if parts else ""
 
 
-DIGEST = digest_of(Path(__file__).parent)  # now: later there may be the files of another version
+DIGEST = digest_of(Path(__file__).parents[1])  # now: later there may be the files of another version
 
 
 @cache

@@ -14,6 +14,9 @@ from vlaezip.errors import ModelError
 
 OPERAND_MAX = 2048
 SUM_LIMIT = 1 << 24
+ACTIVATION_BITS = 7  # one step of an activation is 2**-7
+ACTIVATION_MAX = 2047  # after a ReLU: [0, 2047]
+STREAM_MAX = 1023  # the signed residual stream of the convolutions: [-1024, 1023]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

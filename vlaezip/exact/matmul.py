@@ -16,8 +16,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from vlaezip.exact.kernel_cache import kernel
-from vlaezip.exact.law import Affine
-from vlaezip.model.config import ACTIVATION_MAX, STREAM_MAX
+from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX, Affine
 
 TOLD: str | None = numba.config.CPU_FEATURES  # type: ignore[attr-defined]
 FEATURES = get_host_cpu_features() if TOLD is None else TOLD  # type: ignore[no-untyped-call]

@@ -29,6 +29,7 @@ ALPHA_MODES = ("LA", "RGBA")
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 2**24
 MAX_COUNT = 2**24
+MAX_DRAWS = 64  # of z for each picture of an archive
 MAX_ARCHIVED = 2**20  # pixels of each picture of an archive: what memory has room for at once
 MIN_TILE_LOG2, MAX_TILE_LOG2 = 6, 13
 ARCHIVE_TILE = 1 << MIN_TILE_LOG2  # always: pictures of an archive are not cut

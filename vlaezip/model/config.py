@@ -3,13 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-ACTIVATION_BITS = 7  # one step of an activation is 2**-7
-ACTIVATION_MAX = 2047  # after a ReLU: [0, 2047]
-STREAM_MAX = 1023  # the signed residual stream of the convolutions: [-1024, 1023]
 LATENT_BITS = 5  # one step of the fine grid of z is 2**-5
 LATENT_MAX = 1023  # z lies in [-1023, 1023], in steps of the fine grid
-EFFORTS = 10  # of an encoder: 0..9
-MAX_DRAWS = 64  # of z for each picture of an archive
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlaezip.coding.tables import LOGITS_PER_NAT, POSITION_BITS, SCALES_PER_NAT
-from vlaezip.model.config import (
-    ACTIVATION_BITS,
-    ACTIVATION_MAX,
-    LATENT_BITS,
-    LATENT_MAX,
-    STREAM_MAX,
-    LocalConfig,
-    VlaeConfig,
-)
+from vlaezip.exact.law import ACTIVATION_BITS, ACTIVATION_MAX, STREAM_MAX
+from vlaezip.model.config import LATENT_BITS, LATENT_MAX, LocalConfig, VlaeConfig
 from vlaezip.model.window import CONTRAST_MAX, input_units
 
 UNIT = 2.0**-ACTIVATION_BITS

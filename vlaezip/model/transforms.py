@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from vlaezip.coding.logistic import Ints
 from vlaezip.exact import matmul, threads
 from vlaezip.exact.conv3 import CHUNK, Sheet, block_kernel, each, spaced, stem_kernel
-from vlaezip.exact.law import Affine
+from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX, Affine
 from vlaezip.exact.matmul import LANES, PLAIN, ROWS, STREAM, aligned, room
-from vlaezip.model.config import ACTIVATION_MAX, STREAM_MAX, VlaeConfig
+from vlaezip.model.config import VlaeConfig
 from vlaezip.model.layout import preview_parts
 
 Shorts = NDArray[np.int16]

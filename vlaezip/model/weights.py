@@ -19,11 +19,9 @@ from vlaezip.errors import ModelError, UnknownModel
 if TYPE_CHECKING:
     import numpy as np
 
-    from vlaezip.exact.law import Affine
-    from vlaezip.model.config import VlaeConfig
     from vlaezip.model.vlae import Vlae
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 FOLDERS = (HERE / "models", HERE.parent / "models")  # installed; in a checkout
 HEADER_MAX = 1 << 20
 ID_BYTES = 4
@@ -125,23 +123,9 @@ def identity(tensors: "Mapping[str, np.ndarray]", configs: str, answers: str) ->
     return digest.hexdigest()[: 2 * ID_BYTES]
 
 
-def load(path: Path, which: str, device: str) -> "Vlae":
-    """One set of weights, proven and tested on a device; tested again when products change. Raises ModelError."""
-    return load_under(path, which, device, precision_of(device))
-
-
-def precision_of(device: str) -> str:
-    """That of a device's float32 products, as the host program has set it; a CPU's are of integers."""
-    if device == "cpu":
-        return "unused"
-    import torch
-
-    return torch.get_float32_matmul_precision()
-
-
 @lru_cache(maxsize=8)
-def load_under(path: Path, which: str, device: str, precision: str) -> "Vlae":
-    """load(), while the host program has set a precision of float32 products."""
+def load(path: Path, which: str) -> "Vlae":
+    """One set of weights, proven, and tested on this machine. Raises ModelError."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -150,29 +134,29 @@ def load_under(path: Path, which: str, device: str, precision: str) -> "Vlae":
         tensors = load_file(path)
     except (OSError, SafetensorError, TypeError, AttributeError) as error:  # the last two: of a type that numpy lacks
         raise ModelError(f"{path.name} is damaged: {error}") from error
-    configs, answers = info.metadata["configs"], info.metadata.get("answers", "{}")
-    if (found := identity(tensors, configs, answers)) != info.id:
+    configs = info.metadata["configs"]
+    if (found := identity(tensors, configs, info.metadata.get("answers", "{}"))) != info.id:
         raise ModelError(f"{path.name} is damaged: its weights have id {found}, its header says {info.id}")
-    fields, expected = json.loads(configs).get(which), json.loads(answers).get(which)
-    if fields is None or expected is None:
-        raise ModelError(f"{path.name} lacks a set {which} with answers; its sets are {', '.join(info.sets)}")
-    model = assemble(tensors, which, fields, device)
-    answer = known_answer(model)
-    if answer != expected:
-        raise ModelError(
-            f"device {device} does not compute exactly: known answer {expected[:8]}, got {answer[:8]}; "
-            f"the precision of float32 products is {precision!r}"
-        )
+    if (fields := json.loads(configs).get(which)) is None:
+        raise ModelError(f"{path.name} lacks a set {which}; its sets are {', '.join(info.sets)}")
+    model = assemble(tensors, which, fields)
+    check_answer(model, path, which, "this machine")
     return model
 
 
-def assemble(tensors: "Mapping[str, np.ndarray]", which: str, fields: dict[str, Any], device: str) -> "Vlae":
-    """Prove every layer of a set and build the model. Raises ModelError.
+def check_answer(model: "Vlae", path: Path, which: str, where: str) -> None:
+    """Raise ModelError unless a model gives the known answer of its file, wherever its nets are."""
+    expected = json.loads(read_info(path).metadata.get("answers", "{}")).get(which)
+    if expected is None:
+        raise ModelError(f"{path.name} lacks an answer for its set {which}")
+    if (found := known_answer(model)) != expected:
+        raise ModelError(f"{where} does not compute exactly: known answer {expected[:8]}, got {found[:8]}")
 
-    The nets around z go to the device; the local models stay on the CPU, where their kernels are.
-    """
+
+def assemble(tensors: "Mapping[str, np.ndarray]", which: str, fields: dict[str, Any]) -> "Vlae":
+    """Prove every layer of a set and build the model, on the CPU. Raises ModelError."""
     from vlaezip.exact import law
-    from vlaezip.model import config, layout, vlae
+    from vlaezip.model import config, layout, transforms, vlae
 
     try:
         sizes = config.from_json(fields)
@@ -188,20 +172,9 @@ def assemble(tensors: "Mapping[str, np.ndarray]", which: str, fields: dict[str, 
             layers[layer.name] = law.affine(layer.name, weight, bias, shift, layer.largest)
         rounding = tensors[f"{which}/rounding"]
         check_rounding(rounding, (sizes.levels, sizes.latent))
-        return vlae.build(sizes, nets_for(device, sizes, layers), layers, rounding)
+        return vlae.build(sizes, transforms.Nets(sizes, *vlae.stacks(sizes, layers)), layers, rounding)
     except (KeyError, TypeError) as error:
         raise ModelError(f"the set {which} lacks {error}") from error
-
-
-def nets_for(device: str, sizes: "VlaeConfig", layers: "Mapping[str, Affine]") -> Any:
-    """The nets around z, on a device."""
-    from vlaezip.model import transforms, vlae
-
-    if device == "cpu":
-        return transforms.Nets(sizes, *vlae.stacks(sizes, layers))
-    from vlaezip.device import transforms as convs_torch
-
-    return convs_torch.Nets(sizes, *vlae.stacks(sizes, layers), device)
 
 
 def check_rounding(steps: "np.ndarray", shape: tuple[int, int]) -> None:

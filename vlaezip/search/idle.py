@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import torch
 
 from vlaezip.exact import threads
-from vlaezip.search.progress import Progress
+from vlaezip.search.effort import Progress
 
 GLANCE_SECONDS = 0.03
 GLANCES = 3  # the best of so many counts: what works for a moment only is no matter

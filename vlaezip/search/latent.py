@@ -21,16 +21,17 @@ from vlaezip.coding.tables import LOGITS_PER_NAT, SCALES_PER_NAT
 from vlaezip.device import transforms
 from vlaezip.device.transforms import Block, Conv3, Linear, spread
 from vlaezip.device.window import pad
-from vlaezip.exact.law import Affine
+from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX, Affine
+from vlaezip.format.container import Header
 from vlaezip.format.tiles import Tile
 from vlaezip.model import local_ar
-from vlaezip.model.config import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.model.layout import MEANS_PER_UNIT, preview_parts
 from vlaezip.model.vlae import Vlae
 from vlaezip.model.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF
 from vlaezip.search import idle
-from vlaezip.search.progress import Progress, unheard
+from vlaezip.search.effort import Progress, unheard
 
+ITERATIONS = (0, 2, 4, 7, 10, 15, 25, 40, 60, 100)  # by effort
 FLOOR = 2.0**-22
 CAUTION = 1.5  # factor on the curvature: a move is made as if others like it were made too
 SIDE = 512  # of tiles, in pixels: gradients take a kilobyte a pixel
@@ -46,6 +47,13 @@ def cost(model: Vlae, pixels: NDArray[np.uint8], z: Ints, level: int, side: int)
         x = pixels[tile.top * s : (tile.top + tile.height) * s, tile.left * s : (tile.left + tile.width) * s]
         error += float(np.square(preview[0, : x.shape[0], : x.shape[1]] - x.astype(np.int32), dtype=np.int64).sum())
     return float(bits / (h * w) + model.config.lambdas[level] * error / (3 * h * w))
+
+
+def search(
+    net: Vlae, header: Header, colour: NDArray[np.uint8], z: Ints, effort: int, progress: Progress = unheard
+) -> Ints:
+    """A better z of a lossy file, or that which it was given, for a picture [H, W, 3]."""
+    return refine(net, colour, z, header.quality, ITERATIONS[effort], header.tile, progress)
 
 
 def refine(

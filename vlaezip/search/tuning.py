@@ -10,21 +10,24 @@ own bits. Changes are rounded in the forward pass and straight through in the ba
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vlaezip.codec import block
+from vlaezip.codec import block, lossless
 from vlaezip.coding.logistic import Grid, Ints, Mixture
+from vlaezip.exact.law import ACTIVATION_MAX
+from vlaezip.format.container import Header
+from vlaezip.format.limits import least_bits
+from vlaezip.format.tiles import split
 from vlaezip.model import local_ar, tuned
-from vlaezip.model.config import ACTIVATION_MAX, EFFORTS
 from vlaezip.model.layout import UNIT, Layer
 from vlaezip.model.tuned import Part, Tuning
 from vlaezip.model.vlae import Vlae
 from vlaezip.search import idle
-from vlaezip.search.progress import Progress, unheard
+from vlaezip.search.effort import EFFORTS, Progress, unheard
 
 PLACES = 1 << 19  # of the picture, at the most, that the search looks at
 BATCH = 1 << 11
@@ -33,6 +36,7 @@ MAX_PASSES = 40  # over a small picture
 RANK_PLACES = (1 << 16, 1 << 18)  # from which rank 1 and rank 2 pay
 LEAST_PLACES = 1 << 11  # a picture with fewer cannot pay for changes
 SEED = 1
+CHUNK_MAX = 10  # bytes of a chunk beside its payload: type, length, checksum
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,23 @@ class Samples(NamedTuple):
 
     def at(self, index: Tensor) -> "Samples":
         return Samples(self.inputs[index], tuple(k[index] for k in self.known), *(t[index] for t in self[2:]))
+
+
+def fit(
+    net: Vlae, header: Header, colour: Any, data: bytes, effort: int, progress: Progress = unheard
+) -> tuple[bytes, bytes | None]:
+    """Spend effort: smaller data and the tuning that it needs, or the data as it was where nothing is gained."""
+    tiles = split(header.height, header.width, header.tile)
+    blocks = (colour[t.slices][None].astype(np.int32) for t in tiles)
+    tuning = search(net, blocks, header.width * header.height, header.grey, effort, progress)
+    if tuning is None:
+        return data, None
+    smaller = lossless.encode(tuned.read_into(net, tuning, header.grey), header, colour)
+    if len(smaller) + len(tuning) + CHUNK_MAX >= len(data):
+        return data, None
+    if 8 * len(smaller) < least_bits(header, net.config.stride, net.config.latent):
+        return data, None
+    return smaller, tuning
 
 
 def search(

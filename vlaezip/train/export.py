@@ -96,7 +96,7 @@ def export(name: str, runs: dict[str, tuple[str, Path]], target: Path) -> weight
         net = average(run, preset)
         part = integers(net, which)
         fields = configs[which] = config.to_json(net.config)
-        answers[which] = weights.known_answer(weights.assemble(part, which, fields, "cpu"))
+        answers[which] = weights.known_answer(weights.assemble(part, which, fields))
         tensors |= part
         save_float(dict(net.state_dict()), float_file(target, which))
     texts = (json.dumps(configs, sort_keys=True), json.dumps(answers, sort_keys=True))

@@ -12,15 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vlaezip.device.window import contrast, describe, pad
-from vlaezip.model.config import (
-    ACTIVATION_BITS,
-    ACTIVATION_MAX,
-    LATENT_BITS,
-    LATENT_MAX,
-    STREAM_MAX,
-    LocalConfig,
-    VlaeConfig,
-)
+from vlaezip.exact.law import ACTIVATION_BITS, ACTIVATION_MAX, STREAM_MAX
+from vlaezip.model.config import LATENT_BITS, LATENT_MAX, LocalConfig, VlaeConfig
 from vlaezip.model.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF, input_units
 
 UNIT = 2.0**-ACTIVATION_BITS

@@ -57,7 +57,7 @@ def exact_bits(model: vlae.Vlae, x: np.ndarray, z: np.ndarray, level: int) -> tu
 
 def parity(info: weights.ModelInfo, which: str, paths: Iterable[Path], level: int = 0) -> Iterator[Parity]:
     """Compare a set of weights with the float weights it was rounded from, picture by picture."""
-    model = weights.load(info.path, which, "cpu")
+    model = weights.load(info.path, which)
     net = average(float_file(info.path, which), f"{info.name}-{which}")
     for path in paths:
         picture = load(path)[:SIDE, :SIDE]

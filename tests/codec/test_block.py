@@ -17,7 +17,7 @@ SHAPES = [(1, 9, 14), (2, 8, 5), (1, 1, 1), (1, 12, 3)]
 
 
 def shipped(which="lossless"):
-    return weights.load(weights.find(weights.DEFAULT).path, which, "cpu")
+    return weights.load(weights.find(weights.DEFAULT).path, which)
 
 
 def crops(count, height, width, grey=False):

@@ -15,7 +15,7 @@ from pictures import photo
 import vlaezip
 from vlaezip import api
 from vlaezip.search import idle
-from vlaezip.search.progress import unheard
+from vlaezip.search.effort import unheard
 
 FORKED = """
 import os, sys, threading, torch, vlaezip, vlaezip.idle

@@ -307,7 +307,7 @@ def test_too_much_metadata_is_not_written(monkeypatch):
 
 
 def test_the_examples_of_the_format_page_are_true():
-    page = (Path(__file__).parents[1] / "docs" / "format.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
     blocks = re.findall(r"```\n(56 4c.*?)```", page, re.DOTALL)
     whole, lossy = (bytes.fromhex("".join(re.findall(r"^(?:[0-9a-f]{2} ?)+", b, re.MULTILINE))) for b in blocks)
     example = Container(HEADER, b"DATA", xmp=b"<x/>")

@@ -20,7 +20,7 @@ TORCH = "cpu:0"  # the name of a CPU under which torch runs the nets around z, a
 SIZES = {"fine": random_nets.vlae_config(), "lossy": random_nets.vlae_config(1, "preview", levels=2)}
 FIELDS = {which: config.to_json(c) for which, c in SIZES.items()}
 PARTS = {k: v for seed, (which, c) in enumerate(SIZES.items()) for k, v in random_nets.tensors(c, which, seed).items()}
-ANSWERS = {w: weights.known_answer(weights.assemble(PARTS, w, f, "cpu")) for w, f in FIELDS.items()}
+ANSWERS = {w: weights.known_answer(weights.assemble(PARTS, w, f)) for w, f in FIELDS.items()}
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def changed(parts=None, **layers):
 
 
 def load(path, which="fine"):
-    return weights.load(path, which, "cpu")
+    return weights.load(path, which)
 
 
 def test_a_sound_file_loads(path):
@@ -54,7 +54,7 @@ def test_shipped_models_pass_their_known_answer_tests():
     infos = weights.available()
     assert weights.DEFAULT in [info.name for info in infos]
     for info in infos:
-        assert [weights.load(info.path, which, "cpu").config.latent > 0 for which in info.sets]
+        assert [weights.load(info.path, which).config.latent > 0 for which in info.sets]
         assert weights.find(info.name) == weights.find(info.id) == weights.find(bytes.fromhex(info.id)) == info
 
 
@@ -190,7 +190,7 @@ def test_a_model_that_goes_away_is_a_model_error(installed):
     info = weights.find("alone")
     info.path.unlink()
     with pytest.raises(ModelError, match="cannot be read"):
-        weights.load(info.path, "fine", "cpu")
+        weights.load(info.path, "fine")
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float8_e4m3fn, torch.bool])
@@ -198,7 +198,7 @@ def test_weights_of_a_type_that_numpy_lacks_are_refused(installed, kind):
     fields = {"name": "odd", "configs": "{}", "answers": "{}", "id": "00112233"}
     save_torch({"x/rounding": torch.zeros(3).to(kind)}, installed / "odd.safetensors", fields)
     with pytest.raises(ModelError, match="damaged"):
-        weights.load(weights.find("odd").path, "x", "cpu")
+        weights.load(weights.find("odd").path, "x")
 
 
 def test_models_tells_of_the_broken_ones(installed):

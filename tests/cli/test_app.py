@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import call, pixels, python
 from hypothesis import given
 from hypothesis import strategies as st
 from pictures import photo
@@ -24,10 +24,6 @@ from vlaezip.format.container import Kind
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8))
 PALETTE = NOISE.quantize(9)
-
-
-def call(*words, **options):
-    return CliRunner().invoke(app.commands, [str(word) for word in words], **options)
 
 
 @pytest.fixture
@@ -46,11 +42,6 @@ def made(folder):
     """The files that are there beside those of the fixture."""
     given = {"noise.png", "palette.png", "tree/a.png", "tree/deep/b.GIF", "tree/notes.txt"}
     return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} - given
-
-
-def pixels(path):
-    with Image.open(path) as image:
-        return image.mode, image.size, image.tobytes()
 
 
 def test_lossless_there_and_back(folder):
@@ -304,12 +295,6 @@ def test_binary_does_not_go_to_a_terminal(folder, monkeypatch):
 @given(st.integers(0, 10**12))
 def test_grouped_numbers_keep_their_digits(number):
     assert int(app.grouped(number).replace(" ", "")) == number
-
-
-def python(*words):
-    """Stdout of a Python of its own that knows this vlaezip."""
-    environment = os.environ | {"PYTHONPATH": str(Path(vlaezip.__file__).parents[1])}
-    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True, env=environment).stdout
 
 
 def test_help_and_info_import_nothing_heavy(folder):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import random_nets
-import test_local_ar
+import scenes
 import torch
 from click.testing import CliRunner
 from hypothesis import given, settings
@@ -17,7 +17,8 @@ from mixtures import seeds
 from pictures import photo
 from PIL import Image
 
-from vlaezip import api, batches, gpu
+from vlaezip import api
+from vlaezip import batch as batches
 from vlaezip.cli import app, jobs
 from vlaezip.codec import block
 from vlaezip.coding import ans
@@ -36,15 +37,15 @@ if not GPU:
 from vlaezip.device import kernels  # noqa: E402  # the interpreter is chosen when kernels are made
 
 DEVICES = ["cpu", *(["cuda"] if GPU else [])]
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PARTS = {"plain": plain, "kernels": kernels}
 KINDS = ["median", "preview", "zero", "grouped"]
 
 
 def scene_of(rng, net, shape, grey=False):
     """A scene of the CPU and its pictures."""
-    scene = test_local_ar.random_scene(rng, net, shape, grey)
-    return scene, test_local_ar.random_values(rng, scene)
+    scene = scenes.random_scene(rng, net, shape, grey)
+    return scene, scenes.random_values(rng, scene)
 
 
 def on(scene, device="cpu"):
@@ -87,14 +88,14 @@ def agrees(net, scene, x, lanes, device):
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 1, 6), (1, 6, 1), (3, 7, 4)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_is_coded_as_its_pictures_are(kind, shape, lanes, device):
-    rng, net = np.random.default_rng(1), test_local_ar.NETS[kind]
+    rng, net = np.random.default_rng(1), scenes.NETS[kind]
     agrees(net, *scene_of(rng, net, shape), lanes, device)
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("kind", ["median", "preview"])
 def test_grey_pictures_too(kind, device):
-    rng, net = np.random.default_rng(2), test_local_ar.NETS[kind]
+    rng, net = np.random.default_rng(2), scenes.NETS[kind]
     agrees(net, *scene_of(rng, net, (2, 4, 5), grey=True), 2, device)
 
 
@@ -102,7 +103,7 @@ def test_grey_pictures_too(kind, device):
 def test_kernels_are_as_exact(kind, monkeypatch):
     """Two rows of places, so that edges, empty steps and rounds with idle lanes are met."""
     use(monkeypatch, "kernels")
-    rng, net = np.random.default_rng(3), test_local_ar.NETS[kind]
+    rng, net = np.random.default_rng(3), scenes.NETS[kind]
     grey = kind == "preview"
     agrees(net, *scene_of(rng, net, (2, 2, 3), grey), 2, DEVICES[-1])
 
@@ -110,24 +111,24 @@ def test_kernels_are_as_exact(kind, monkeypatch):
 @settings(max_examples=10)
 @given(st.sampled_from(KINDS), st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 5)), seeds)
 def test_any_net_on_any_shape(kind, shape, seed):
-    rng, net = np.random.default_rng(seed), random_nets.local(test_local_ar.KINDS[kind], seed)
+    rng, net = np.random.default_rng(seed), random_nets.local(scenes.KINDS[kind], seed)
     agrees(net, *scene_of(rng, net, shape), 2, "cpu")
 
 
 def test_steps_may_be_padded(monkeypatch):
     monkeypatch.setattr(wave, "UNIT", 3)
-    rng, net = np.random.default_rng(4), test_local_ar.NETS["median"]
+    rng, net = np.random.default_rng(4), scenes.NETS["median"]
     agrees(net, *scene_of(rng, net, (2, 9, 12)), 4, "cpu")
 
 
 def test_chunks_of_the_parallel_pass_do_not_matter(monkeypatch):
     monkeypatch.setitem(wave.CHUNK_ROWS, "cpu", 7)
-    rng, net = np.random.default_rng(5), test_local_ar.NETS["preview"]
+    rng, net = np.random.default_rng(5), scenes.NETS["preview"]
     agrees(net, *scene_of(rng, net, (2, 5, 6)), 1, "cpu")
 
 
 def test_a_stack_that_runs_dry_is_corrupt():
-    rng, net = np.random.default_rng(6), test_local_ar.NETS["median"]
+    rng, net = np.random.default_rng(6), scenes.NETS["median"]
     scene, x = scene_of(rng, net, (2, 4, 5))
     full = wave.codec(net, on(scene)).push([ans.empty(1)] * 2, x)
     with pytest.raises(CorruptFile):
@@ -137,7 +138,7 @@ def test_a_stack_that_runs_dry_is_corrupt():
 @settings(max_examples=10)
 @given(seeds)
 def test_garbage_gives_values_of_the_scene_or_our_errors(seed):
-    rng, net = np.random.default_rng(seed), test_local_ar.NETS["zero"]
+    rng, net = np.random.default_rng(seed), scenes.NETS["zero"]
     scene, _ = scene_of(rng, net, (1, 2, 3))
     message = ans.Message(np.array([1 << 62], np.uint64), rng.integers(0, 1 << 32, seed % 40, np.uint32))
     try:
@@ -199,8 +200,8 @@ def files():
 @pytest.mark.parametrize("device", DEVICES)
 def test_batches_of_files_are_those_of_single_pictures(files, device):
     assert [read(file).header.kind for file in files] == [*[Kind.LOSSLESS] * 4, Kind.STORED, Kind.LOSSLESS]
-    assert gpu.coded(SMALL, Options(lossless=True, device=device, model="photo-fast")) == files
-    found = gpu.decoded([*files, api.compress(SMALL[0])], device)
+    assert batches.coded(SMALL, Options(lossless=True, device=device, model="photo-fast")) == files
+    found = batches.decoded([*files, api.compress(SMALL[0])], device)
     assert [im.tobytes() for im in found[:-1]] == [im.tobytes() for im in SMALL]
     assert [im.mode for im in found[:-1]] == [im.mode for im in SMALL]
 
@@ -215,7 +216,7 @@ def test_a_damaged_file_spoils_a_batch(files):
     file = read(files[0])
     cut = api.write(api.Container(file.header, file.data[:-8]))
     with pytest.raises(VlaezipError):
-        gpu.decoded([files[0], cut], "cpu")
+        batches.decoded([files[0], cut], "cpu")
 
 
 def test_a_gpu_that_is_not_there_is_not_taken():
@@ -234,7 +235,7 @@ def test_the_command_line_takes_many_files_at_once(spoilt, files, tmp_path, monk
 
     def many(data, device):
         calls.append(len(data))
-        return gpu.decoded(data, "cpu")
+        return batches.decoded(data, "cpu")
 
     monkeypatch.setattr(choose, "choose_for", lambda device, count: "cuda")
     monkeypatch.setattr(batches, "decompress_batch", many)

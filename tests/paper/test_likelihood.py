@@ -62,7 +62,7 @@ def test_a_prior_without_places_has_no_context():
 
 def test_the_lossy_code_costs_what_the_codec_counts():
     net = made()
-    model = weights.assemble(export.integers(net, "net"), "net", to_json(CONFIG), "cpu")
+    model = weights.assemble(export.integers(net, "net"), "net", to_json(CONFIG))
     _, counted = sheets.reconstruct(model, sheets.adapt(model, X))
     x = torch.from_numpy(X).float()
     assert float(likelihood.code_bits(net, x).mean()) == pytest.approx(counted, rel=0.05)

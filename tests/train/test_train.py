@@ -199,7 +199,7 @@ def exported(finished, tmp_path_factory):
 @every_kind
 def test_an_export_loads(preset, exported):
     which = preset.removeprefix("tiny-")
-    model = weights.load(exported.path, which, "cpu")
+    model = weights.load(exported.path, which)
     assert (exported.name, set(exported.sets)) == ("tiny", {p.removeprefix("tiny-") for p in TINY})
     assert model.config == TINY[preset].config
     assert model.rounding.shape == (model.config.levels, 2)

@@ -1,7 +1,5 @@
 """The integer VLAE equals int64 arithmetic, in tiles as well as whole, in any batch and with any threads."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import random_nets
@@ -9,33 +7,17 @@ import reference
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from vlaes import CONFIGS, MODELS, latents, pictures
 
 from vlaezip.codec import block
+from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.model import vlae
-from vlaezip.model.config import ACTIVATION_MAX, LATENT_MAX, STREAM_MAX, from_json, to_json
+from vlaezip.model.config import LATENT_MAX, from_json, to_json
 from vlaezip.model.local_ar import PIXELS
 from vlaezip.model.vlae import Posterior
 from vlaezip.model.window import CONTRAST_MAX
 
-CONFIGS = {
-    "median": random_nets.vlae_config(),
-    "preview": random_nets.vlae_config(2, "preview", levels=3),
-    "deep": random_nets.vlae_config(3, "median", levels=1, unshuffle=1),
-    "bare": random_nets.vlae_config(0, "preview"),
-    "direct": replace(
-        random_nets.vlae_config(2, "preview", levels=3), coarse=9, direct=True, guided=True, lambdas=(1.0,)
-    ),
-}
-MODELS = {name: random_nets.vlae(c, seed=4) for name, c in CONFIGS.items()}
 every_model = pytest.mark.parametrize("name", MODELS)
-
-
-def pictures(shape, seed=0):
-    """Half noise, half smooth."""
-    rng = np.random.default_rng(seed)
-    i, j, c = np.ogrid[: shape[1], : shape[2], :3]
-    smooth = 128 + 60 * np.sin(i / 5 + c) + 60 * np.cos(j / 7 - c)
-    return np.where(rng.random((*shape, 1)) < 0.5, smooth, rng.integers(0, 256, (*shape, 3))).astype(np.int32)
 
 
 class Twin:
@@ -89,14 +71,6 @@ def fold(x, n):
 
 def spread(x, n):
     return torch.pixel_shuffle(torch.from_numpy(x).permute(0, 3, 1, 2), n).permute(0, 2, 3, 1).numpy()
-
-
-def latents(model, shape, seed=0):
-    return (
-        np.random.default_rng(seed)
-        .integers(-LATENT_MAX, LATENT_MAX + 1, (*shape, model.config.latent))
-        .astype(np.int32)
-    )
 
 
 @every_model

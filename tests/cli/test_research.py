@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from commands import call, pixels, python
 from PIL import Image
-from test_cli import call, pixels, python
 
 SHAPES = np.random.default_rng(0).integers(0, 2, (8, 28, 28)).astype(np.uint8)
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
+from edge_layers import edge_layer, extremes, make
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixtures import seeds
-from test_exact import edge_layer, extremes, make
 
 from vlaezip.exact import matmul
-from vlaezip.model.config import ACTIVATION_MAX
+from vlaezip.exact.law import ACTIVATION_MAX
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 GENERIC = {"NUMBA_CPU_NAME": "generic"}  # without any instructions that not every processor of a kind has
 
 

@@ -15,10 +15,10 @@ import pytest
 
 from vlaezip.exact import kernel_cache
 
-PACKAGE = Path(kernel_cache.__file__).parent
+PACKAGE = Path(kernel_cache.__file__).parents[1]
 KNOW = """
 import numpy as np
-from vlaezip.window import know
+from vlaezip.model.window import know
 known = np.zeros((1, 1), np.int16)
 know(np.array([[255]], np.int32), np.array([[0]], np.int32), np.zeros(1, np.int64), known)
 print(known[0, 0], sum(know.stats.cache_hits.values()))
@@ -37,7 +37,7 @@ print(*[k.__name__ for k in kernels if sum(k.stats.cache_misses.values())])
 FORK = """
 import os, sys, threading, time
 from numba.core.compiler_lock import global_compiler_lock
-from vlaezip.window import wavefront
+from vlaezip.model.window import wavefront
 held = threading.Event()
 def compile():
     with global_compiler_lock:
@@ -127,7 +127,7 @@ def test_code_of_another_version_is_not_run(tmp_path):
     """An upgrade changes a constant in another file than the kernel's; the older version stays, and finds its own."""
     old, new = PACKAGE, tmp_path / "vlaezip"
     shutil.copytree(old, new, ignore=shutil.ignore_patterns("__pycache__", "models"))
-    source = new / "stretch.py"
+    source = new / "model/contrast.py"
     source.write_text(source.read_text().replace("CONTRAST_MAX = 1023", "CONTRAST_MAX = 1000"))
     told = {"NUMBA_CACHE_DIR": str(tmp_path / "kept")}
     assert said(child(KNOW, old, **told)) == ["1023", "0"]

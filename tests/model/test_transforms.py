@@ -5,17 +5,17 @@ import pytest
 import random_nets
 import reference
 import torch
+from edge_layers import edge_layer, extremes, make
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixtures import seeds
-from test_exact import edge_layer, extremes, make
-from test_vlae import CONFIGS, MODELS, latents, pictures
+from vlaes import CONFIGS, MODELS, latents, pictures
 
 from vlaezip.device import transforms as convs_torch
 from vlaezip.exact import conv3, matmul, threads
 from vlaezip.exact.conv3 import Sheet
+from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.model import transforms
-from vlaezip.model.config import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.model.transforms import STEM, Runner, Stack
 
 IDENTITY = make(np.eye(1, dtype=int), [0], [0], np.ones(1, int))

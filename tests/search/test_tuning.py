@@ -32,7 +32,7 @@ def model():
 
 @cache
 def shipped():
-    return weights.load(weights.find(weights.DEFAULT).path, "lossless", "cpu")
+    return weights.load(weights.find(weights.DEFAULT).path, "lossless")
 
 
 def pixels(seed=0, shape=SHAPE):
