@@ -7,9 +7,10 @@ Each NAME.vlz has NAME.png beside it, the picture it must decode to; a lossy one
 from pathlib import Path
 
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import iTXt
 
 from tests import pictures
-from vlaezip import __version__, api
+from vlaezip import __version__, api, pixels, stored
 from vlaezip.container import Kind, read
 
 FOLDER = Path(__file__).parent / "golden"
@@ -61,6 +62,20 @@ def drawn() -> bytes:
     return data
 
 
+def noted() -> bytes:
+    """A file with notes: of every kind."""
+    image = pictures.photo(40, 50)
+    image.info |= {"Title": "a house", "Author": iTXt("Zoë", "nl", "Auteur"), "comment": b"caf\xe9", "gamma": 0.45455}
+    return api.compress(image, lossless=True)
+
+
+def in_bands() -> bytes:
+    """A stored picture in bands, as only large ones are."""
+    stored.WHOLE, stored.BAND = 1000, 600
+    picture = pixels.split(pictures.photo(52, 70, "RGBA"))
+    return api.stored(picture, stored.store(picture))
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     photo = pictures.photo(52, 70)
@@ -78,6 +93,8 @@ def main() -> None:
     )
     add("archive-binary", api.compress_archive(digits(), model="mnist-static"))
     add("archive-draws", drawn())
+    add("lossless-notes", noted())
+    add("stored-bands", in_bands())
     api.TILE = 64
     wide = pictures.photo(90, 200)
     add("lossless-chained", api.compress(wide, lossless=True))
