@@ -95,6 +95,12 @@ def main() -> None:
     add("archive-draws", drawn())
     add("lossless-notes", noted())
     add("stored-bands", in_bands())
+    for model in ("caltech", "mnist-dynamic", "omniglot", "omniglot-0.5"):
+        add(f"archive-{model}", api.compress_archive(digits(), model=model))
+    squares = (pictures.photo(32, 32, seed=n) for n in range(3))
+    add(
+        "archive-cifar10", api.compress_archive(((f"{n}", square) for n, square in enumerate(squares)), model="cifar10")
+    )
     api.TILE = 64
     wide = pictures.photo(90, 200)
     add("lossless-chained", api.compress(wide, lossless=True))

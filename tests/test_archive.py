@@ -99,10 +99,10 @@ def test_the_shipped_model_packs_small_photographs():
 def test_chains_that_find_too_few_bits_are_not_chained(monkeypatch):
     push = codec.push_blocks
 
-    def poor(net, message, blocks, grey, refund, draws):
+    def poor(net, message, blocks, grey, refund, draws, words):
         if refund > most or draws > 1:
             raise CorruptFile("too few")
-        return push(net, message, blocks, grey, refund, draws)
+        return push(net, message, blocks, grey, refund, draws, words)
 
     monkeypatch.setattr(codec, "push_blocks", poor)
     for most in (Refund.NONE, Refund.WHITE):

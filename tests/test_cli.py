@@ -17,7 +17,7 @@ from pictures import photo
 from PIL import Image
 
 import vlaezip
-from vlaezip import cli, container
+from vlaezip import cli, container, jobs, kernel_cache
 from vlaezip.container import Kind
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8))
@@ -342,7 +342,7 @@ def test_what_needs_torch_says_so_in_a_line(folder):
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_first_run_says_that_it_compiles(kept, tmp_path):
     """The child keeps what it compiles in a folder of its own."""
-    code = "from vlaezip import jobs, parts; print(parts.encode_part.stats.cache_path); jobs.tell_of_compiling()"
+    code = "from vlaezip import jobs, kernel_cache; print(kernel_cache.folder()); jobs.tell_of_compiling()"
     environment = os.environ | {"PYTHONPATH": str(Path(vlaezip.__file__).parents[1]), "NUMBA_CACHE_DIR": str(tmp_path)}
 
     def told():
@@ -351,8 +351,14 @@ def test_a_first_run_says_that_it_compiles(kept, tmp_path):
 
     place = Path(told().stdout.strip())
     if kept:
-        (place / "parts.encode_part-1.py311.nbi").touch()
+        (place / "vlaezip.parts.encode_part.0").touch()
     assert ("compiling" in told().stderr) == (not kept)
+
+
+def test_a_run_that_can_keep_nothing_says_that_it_compiles(monkeypatch, capsys):
+    monkeypatch.setattr(kernel_cache, "folder", lambda: None)
+    jobs.tell_of_compiling()
+    assert "compiling for this processor, each time" in capsys.readouterr().err
 
 
 def test_what_cannot_be_written_leaves_no_folders(folder):
@@ -488,3 +494,14 @@ def test_an_archive_of_a_folder_that_cannot_be_read(folder, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", iterdir)
     result = call("compress", "tree", "-o", "set.vlz", "--archive")
     assert (result.exit_code, result.stderr) == (1, "vlaezip: tree: Permission denied\n")
+
+
+def test_a_search_shows_how_far_it_is(folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with cli.heard(cli.Job(Path("a.png"), Path("a.vlz")), True) as progress:
+        progress(0.5)
+        progress(1.0)
+    assert "a.png" in capsys.readouterr().err
+    with cli.heard(cli.Job(Path("a.png"), Path("a.vlz")), False) as progress:
+        progress(1.0)
+    assert capsys.readouterr().err == ""

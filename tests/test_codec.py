@@ -122,7 +122,7 @@ def content(message):
 
 
 def test_what_the_rounding_costs_is_what_bits_back_costs():
-    """The step of the first block is chosen so that a rounded z costs what a refunded one does (DESIGN section 7)."""
+    """The step of the first block is chosen so that a rounded z costs what a refunded one does."""
     model, blocks = shipped(), crops(6, 64, 64)
     chained, rounded = (law(model, blocks, False, refund).bits for refund in (Refund.WHITE, Refund.NONE))
     assert chained == pytest.approx(rounded, rel=0.03)

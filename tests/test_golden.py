@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from tests.make_golden import whole
-from vlaezip import api
+from vlaezip import api, weights
+from vlaezip.container import Kind, read_header
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.vlz"))
 
@@ -18,6 +19,12 @@ def same(a, b):
 def test_there_are_golden_files_of_every_kind():
     words = {word for path in FILES for word in path.stem.split("-")}
     assert {"archive", "draws", "lossless", "lossy", "stored"} <= words
+
+
+def test_there_is_one_of_every_model_that_ships():
+    headers = [read_header(path.read_bytes())[0] for path in FILES]
+    seen = {(h.model.hex(), "lossy" if h.kind is Kind.LOSSY else "lossless") for h in headers if h.kind != Kind.STORED}
+    assert [(m.name, which) for m in weights.available() for which in m.sets if (m.id, which) not in seen] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -24,7 +24,7 @@ LAYERS = (
     "container",
     "device",
     "options",
-    "codec weights tuned",
+    "codec idle weights tuned",
     "convs_torch",
     "vlae tiles coupled",
     "local_ar convs window_torch",
@@ -36,7 +36,7 @@ LAYERS = (
     "coding names notes stretch threads",
     "vectors",
     "devices",
-    "errors stale",
+    "errors kernel_cache progress",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -1,7 +1,8 @@
 """The local model as a codec: its law on any shape, and integers that no batch, chunk or thread can change."""
 
+import threading
 from contextlib import suppress
-from itertools import pairwise
+from itertools import count, pairwise
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixtures import seeds
 
-from vlaezip import local_ar
+from vlaezip import local_ar, parts, threads
 from vlaezip.coding import ans
 from vlaezip.coding.logistic import intervals
 from vlaezip.coding.search import quantiles
@@ -199,6 +200,82 @@ def test_parts_of_a_step_decode_what_one_thread_does(kind, steady, monkeypatch):
             law(*case(kind, (2, 24, 30), 1))
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.fixture
+def taking_turns(monkeypatch):
+    """A picture that two threads decode, and what they find."""
+    monkeypatch.setattr(local_ar, "SHARE", 1)
+    monkeypatch.setattr(threads, "count", lambda: 2)
+    net, scene, _ = case("median", (2, 24, 30), 1)
+    targets = np.random.default_rng(1).integers(0, 1 << 22, scene.base.size).astype(np.uint32)
+
+    def decode():
+        return local_ar.sample(net, scene, targets)
+
+    return decode, decode()
+
+
+def in_time(work):
+    """The result or the error of what must not wait for ever, and what was said in vain."""
+    found = []
+
+    def run():
+        try:
+            found.append(work())
+        except BaseException as error:
+            found.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
+    return found[0]
+
+
+def test_a_thread_that_cannot_start_is_done_without(taking_turns, monkeypatch):
+    decode, expected = taking_turns
+    begin = threading.Thread.start
+
+    def start(thread):
+        if "run" not in thread.name:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert (in_time(decode) == expected).all()
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+@pytest.mark.parametrize("number", [1, 2])
+def test_buffers_that_cannot_be_had_are_an_error(taking_turns, monkeypatch, number, error):
+    decode, _ = taking_turns
+    make, calls = local_ar.buffers, count(1)
+
+    def buffers(*words):
+        if next(calls) == number:
+            raise error
+        return make(*words)
+
+    monkeypatch.setattr(local_ar, "buffers", buffers)
+    assert isinstance(in_time(decode), error)
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+@pytest.mark.parametrize("whose", [0, 1])
+def test_a_thread_that_fails_does_not_leave_the_other_waiting(taking_turns, monkeypatch, whose, error):
+    decode, expected = taking_turns
+    run = parts.decode_part
+
+    def decode_part(*words):
+        if words[-3] == whose:
+            raise error
+        return run(*words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parts, "decode_part", decode_part)
+        assert isinstance(in_time(decode), error)
+    assert (decode() == expected).all()
 
 
 @pytest.mark.parametrize("kind", NETS)

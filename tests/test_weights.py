@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import random_nets
 import torch
+from click.testing import CliRunner
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch
 from torch.overrides import TorchFunctionMode
 
-from vlaezip import config, weights
+from vlaezip import cli, config, weights
 from vlaezip.errors import ModelError, UnknownModel
 
 TORCH = "cpu:0"  # the name of a CPU under which torch runs the nets around z, as on other devices
@@ -123,6 +125,88 @@ def test_a_file_without_answers_is_refused(path):
 def test_a_set_that_is_not_there_is_named(path):
     with pytest.raises(ModelError, match="lossless"):
         load(path, "lossless")
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A folder of models in place of those that are installed: `alone` is sound."""
+    random_nets.save(tmp_path / "alone.safetensors", PARTS, FIELDS, ANSWERS, "alone")
+    monkeypatch.setattr(weights, "FOLDERS", (tmp_path,))
+    weights.surveyed.cache_clear()
+    yield tmp_path
+    weights.surveyed.cache_clear()
+
+
+def header(**fields):
+    """A file that is a header alone, with these fields of its metadata."""
+    text = json.dumps({"__metadata__": fields}).encode()
+    return struct.pack("<Q", len(text)) + text
+
+
+BROKEN = {
+    "empty": b"",
+    "text": b"no model at all",
+    "cut": header(name="cut", configs="{}", id="00112233")[:-9],
+    "of another project": struct.pack("<Q", 2) + b"{}",
+    "deep": struct.pack("<Q", 200_000) + b"[" * 200_000,
+    "no text": struct.pack("<Q", 4) + b"\xff\xfe\xfd\xfc",
+    "numbers": header(name="numbers", configs="[1, 2]", id="00112233"),
+    "other answers": header(name="other answers", configs="{}", id="00112233", answers="5"),
+    "nameless": header(name=5, configs="{}", id="00112233"),
+    "no id": header(name="no id", configs="{}", id="photo"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_model_does_not_disable_the_others(installed, name):
+    (installed / f"{name}.safetensors").write_bytes(BROKEN[name])
+    assert [info.name for info in weights.available()] == ["alone"]
+    assert weights.find("alone") == weights.find(weights.find("alone").id)
+    assert list(weights.broken()) == [name]
+    with pytest.raises(ModelError, match=f"{name}.safetensors is no model"):
+        weights.find(name)
+    with pytest.raises(UnknownModel, match=f"00112233 is not installed; installed: alone .*broken: {name}"):
+        weights.find(b"\x00\x11\x22\x33")
+
+
+@pytest.mark.parametrize("make", ["mkdir", "dangle"])
+def test_what_cannot_be_read_is_broken(installed, make):
+    path = installed / "odd.safetensors"
+    path.mkdir() if make == "mkdir" else path.symlink_to(installed / "gone")
+    assert [info.name for info in weights.available()] == ["alone"]
+    with pytest.raises(ModelError, match=r"odd.safetensors cannot be read"):
+        weights.find("odd")
+
+
+def test_a_spoilt_copy_under_another_name_does_not_stand_before_the_model(installed):
+    data = (installed / "alone.safetensors").read_bytes()
+    (installed / "a copy.safetensors").write_bytes(data[:-9])
+    for key in ("alone", weights.find("alone").id):
+        assert weights.find(key).path.stem == "alone"
+
+
+def test_a_model_that_goes_away_is_a_model_error(installed):
+    info = weights.find("alone")
+    info.path.unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        weights.load(info.path, "fine", "cpu")
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float8_e4m3fn, torch.bool])
+def test_weights_of_a_type_that_numpy_lacks_are_refused(installed, kind):
+    fields = {"name": "odd", "configs": "{}", "answers": "{}", "id": "00112233"}
+    save_torch({"x/rounding": torch.zeros(3).to(kind)}, installed / "odd.safetensors", fields)
+    with pytest.raises(ModelError, match="damaged"):
+        weights.load(weights.find("odd").path, "x", "cpu")
+
+
+def test_models_tells_of_the_broken_ones(installed):
+    (installed / "bad.safetensors").write_bytes(b"bad")
+    done = CliRunner().invoke(cli.commands, ["models"])
+    assert done.exit_code == 1
+    assert "alone" in done.stdout
+    assert "bad" not in done.stdout
+    assert "bad.safetensors is no model" in done.stderr
 
 
 LAWLESS = {

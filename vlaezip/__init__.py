@@ -3,13 +3,31 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from vlaezip.api import compress, compress_archive, decompress, decompress_archive
-    from vlaezip.batches import compress_batch, decompress_batch
-    from vlaezip.container import info
+from vlaezip.errors import (
+    CorruptFile,
+    FileError,
+    ImageError,
+    ModelError,
+    OptionError,
+    UnknownModel,
+    UnsupportedVersion,
+    VlaezipError,
+    VlaezipWarning,
+    WrongKind,
+)
 
 __version__ = "0.7.0"
 __all__ = [
+    "CorruptFile",
+    "FileError",
+    "ImageError",
+    "ModelError",
+    "OptionError",
+    "UnknownModel",
+    "UnsupportedVersion",
+    "VlaezipError",
+    "VlaezipWarning",
+    "WrongKind",
     "__version__",
     "compress",
     "compress_archive",
@@ -20,18 +38,26 @@ __all__ = [
     "info",
 ]
 
-_HOMES = {
-    "compress": "vlaezip.api",
-    "compress_archive": "vlaezip.api",
-    "compress_batch": "vlaezip.batches",
-    "decompress": "vlaezip.api",
-    "decompress_archive": "vlaezip.api",
-    "decompress_batch": "vlaezip.batches",
-    "info": "vlaezip.container",
-}
+if TYPE_CHECKING:
+    from vlaezip.api import compress, compress_archive, decompress, decompress_archive
+    from vlaezip.batches import compress_batch, decompress_batch
+    from vlaezip.container import info
+else:  # a checker knows the names above, and that there are no others
+    _HOMES = {
+        "compress": "vlaezip.api",
+        "compress_archive": "vlaezip.api",
+        "compress_batch": "vlaezip.batches",
+        "decompress": "vlaezip.api",
+        "decompress_archive": "vlaezip.api",
+        "decompress_batch": "vlaezip.batches",
+        "info": "vlaezip.container",
+    }
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -20,6 +20,7 @@ from vlaezip.lossless import preview as preview_lossless
 from vlaezip.names import numbered
 from vlaezip.options import Options, check_draws, found
 from vlaezip.pixels import Part, Picture, Plane
+from vlaezip.progress import Progress, unheard
 from vlaezip.stored import pack_alpha, store, unpack_alpha, unstore
 from vlaezip.vlae import Vlae
 
@@ -47,21 +48,23 @@ def compress(
     strip: bool = False,
     model: str = weights.DEFAULT,
     effort: int = 0,
+    progress: Progress = unheard,
 ) -> bytes:
-    """A picture as the bytes of a .vlz file. Deterministic; with an effort, for one machine and number of threads. (Other
-    builds of zlib and Pillow may store and deflate otherwise: docs/format.md says what is the same everywhere.)
+    """A picture as the bytes of a .vlz file. Deterministic; with an effort, for one machine and number of threads. What
+    is stored or deflated hangs on the builds of zlib and Pillow too: docs/format.md says what is the same everywhere.
 
     lossless: the same pixels come back; otherwise z alone is kept, at quality 1 (small) .. the model's levels, and the
     decoder dreams the texture with this seed and temperature (a scale on the widths of p(x|z)). Alpha is always kept
     exactly; ICC, EXIF, XMP and notes (gamma, density, texts and the like) too unless strip, and a MetadataWarning names
-    what else there was. effort, 0..9: time spent on fitting the model to the picture, for a
-    file that is never larger and decodes everywhere. Raises OptionError, ImageError for pictures that are not taken,
-    and TypeError for what is no picture. A Picture, as pixels.split makes it, gives the same file as its image, which need not be kept beside it.
+    what else there was. effort, 0..9: time spent on fitting the model to the picture, for a file that is never larger
+    and decodes everywhere; progress hears the share of it that is done. Raises OptionError, ImageError for pictures
+    that are not taken, and TypeError for what is no picture. A Picture, as pixels.split makes it, gives the same file
+    as its image, which need not be kept beside it.
     """
-    return encode(image, Options(lossless, quality, seed, temperature, device, strip, model, effort))
+    return encode(image, Options(lossless, quality, seed, temperature, device, strip, model, effort), progress)
 
 
-def encode(image: Image.Image | Picture, options: Options) -> bytes:
+def encode(image: Image.Image | Picture, options: Options, progress: Progress = unheard) -> bytes:
     """compress, with options that were checked before."""
     picture = pixels.split(image, options.strip)
     if picture.mode not in MODELLED_MODES:
@@ -75,10 +78,10 @@ def encode(image: Image.Image | Picture, options: Options) -> bytes:
         if options.lossless:
             data = encode_lossless(net, header, colours_of(picture), MAX_WORDS if kept is None else hopeless(kept))
         else:
-            data = lossy.encode(net, header, colours_of(picture), options.effort)
+            data = lossy.encode(net, header, colours_of(picture), options.effort, progress)
     except TooLong:
         return stored(picture, kept or store(picture))
-    return finished(net, header, picture, data, options.effort, kept)
+    return finished(net, header, picture, data, options.effort, kept, progress)
 
 
 def colours_of(picture: Picture) -> Plane:
@@ -86,7 +89,10 @@ def colours_of(picture: Picture) -> Plane:
     return np.broadcast_to(picture.pixels, (*picture.pixels.shape[:2], 3))
 
 
-def finished(net: Vlae, header: Header, picture: Picture, data: bytes, effort: int, kept: bytes | None = None) -> bytes:
+def finished(
+    net: Vlae, header: Header, picture: Picture, data: bytes, effort: int, kept: bytes | None = None,
+    progress: Progress = unheard,
+) -> bytes:  # fmt: skip
     """The file of a picture that a model coded, or that is stored because it takes less then, or is flat. kept: what
     was stored before.
     """
@@ -99,7 +105,7 @@ def finished(net: Vlae, header: Header, picture: Picture, data: bytes, effort: i
         return stored(picture, kept)
     tuning = None
     if effort and header.kind is Kind.LOSSLESS:
-        data, tuning = fit(net, header, colours_of(picture), data, effort)
+        data, tuning = fit(net, header, colours_of(picture), data, effort, progress)
     return write(Container(header, data, alpha, *picture.metadata[:3], tuning, notes=picture.notes))
 
 

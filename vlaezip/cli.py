@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from click.core import ParameterSource
 
 from vlaezip import __version__, cli_research, container
 from vlaezip.errors import ImageError, VlaezipError, VlaezipWarning
-from vlaezip.files import STREAM, check_target, read, reading, resemble, write, writing
+from vlaezip.files import STREAM, check_target, is_terminal, read, reading, resemble, write, writing
 from vlaezip.jobs import TROUBLE, Job, fail, finish, grouped, plan, reason, run, together, usable
 from vlaezip.options import MAX_SEED, check_draws
 from vlaezip.options import options as checked
@@ -23,6 +24,7 @@ PICTURES = frozenset(
     {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".tga", ".tif"}
     | {".tiff", ".webp"}
 )
+SHARES = 1000  # steps of a bar
 SIGNALLED = 128  # plus the number of a signal: what shells report
 
 
@@ -130,7 +132,8 @@ def compress(
     def one(job: Job) -> bytes:
         from vlaezip import api
 
-        return api.encode(samples(job.source, strip), wanted)
+        with heard(job, len(jobs) == 1 and wanted.effort > 0) as progress:
+            return api.encode(samples(job.source, strip), wanted, progress)
 
     def many(some: list[Job]) -> list[bytes]:
         from vlaezip import batches
@@ -151,6 +154,16 @@ def compress(
         return f"{job.source} -> {job.target}  {size(data, header.width * header.height)}"
 
     run(jobs, work)
+
+
+@contextmanager
+def heard(job: Job, alone: bool) -> Iterator[Callable[[float], None]]:
+    """On a terminal, a bar for a search in one file; of several files, each is a step of another bar."""
+    if not (alone and is_terminal(sys.stderr)):
+        yield lambda _: None
+        return
+    with click.progressbar(length=SHARES, label=str(job.source), file=sys.stderr) as bar:
+        yield lambda share: bar.update(round(SHARES * share) - bar.pos)
 
 
 def warn_if_larger(data: bytes, source: Path) -> None:
@@ -253,12 +266,11 @@ def models() -> None:
     """List the models that are installed."""
     from vlaezip import weights
 
-    try:
-        found = weights.available()
-    except TROUBLE as error:
-        fail("models", error)
-    for model in found:
+    for model in weights.available():
         click.echo(f"{model.id}  {model.name}  {', '.join(model.sets)}  {grouped(model.size)} bytes  {model.path}")
+    for wrong in weights.broken().values():
+        click.echo(f"vlaezip: {wrong}", err=True)
+    finish(len(weights.broken()), len(weights.available()) + len(weights.broken()))
 
 
 def batched(jobs: list[Job], device: str) -> bool:

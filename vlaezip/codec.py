@@ -230,7 +230,7 @@ def dream(
     temperature: int,
     key: tuple[int, int],
 ) -> Ints:
-    """A sample of p(x|z): the pixel decoder on random bits (DESIGN section 7). temperature in 1/64; key: seed, tile.
+    """A sample of p(x|z): the pixel decoder on random bits. temperature in 1/64; key: seed, tile.
     The preview of a grey picture is grey.
 
     Bits come from Philox (Salmon et al. 2011), in the order of the wavefront: the same everywhere.

@@ -14,7 +14,7 @@ MAX_DRAWS = 64  # of z for each picture of an archive
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Causal neighbourhood under the wavefront rule (DESIGN section 5).
+    """Causal neighbourhood under the wavefront rule ("Order of symbols" in docs/format.md).
 
     Offsets (-dy, dx) with dx <= 2 * dy - 1, and (0, dx) with dx < 0: what pixel (i, j) sees has a smaller
     j + 2 * i, so all pixels of one j + 2 * i are decoded together.

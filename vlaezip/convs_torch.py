@@ -108,7 +108,7 @@ def run_blocks(x: Tensor, blocks: tuple[Block, ...]) -> Tensor:
 
 
 def fold(x: Tensor, n: int) -> Tensor:
-    """convs.fold."""
+    """Cells of n x n places as places: [B, H, W, C] -> [B, H / n, W / n, C * n * n], channel by channel."""
     b, h, w, c = x.shape
     return x.view(b, h // n, n, w // n, n, c).permute(0, 1, 3, 5, 2, 4).reshape(b, h // n, w // n, c * n * n)
 

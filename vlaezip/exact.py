@@ -1,4 +1,4 @@
-"""Integer layers, exact in any order of summation and on any device (DESIGN section 3).
+"""Integer layers, exact in any order of summation and on any device.
 
 The law of exactness: operands of a product are integers of magnitude <= 2**11, and for every output
 sum |w| * a_max + |bias| < 2**24. Then every partial sum is an integer that int32 and float32 hold.

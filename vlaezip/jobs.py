@@ -86,11 +86,13 @@ def return_memory() -> None:
 
 
 def tell_of_compiling() -> None:
-    """That this run takes longer, where numba has not kept what it compiles for this processor."""
-    from vlaezip.parts import encode_part
+    """That this run takes longer, where no kernels are kept for this processor."""
+    from vlaezip import kernel_cache
 
-    folder = encode_part.stats.cache_path
-    if folder and not any(Path(folder).glob("parts.*.nbi")):
+    folder = kernel_cache.folder()
+    if folder is None:
+        click.echo("compiling for this processor, each time, as it cannot be kept: some fifteen seconds", err=True)
+    elif not any(folder.glob("vlaezip.parts.*")):
         click.echo("compiling for this processor, once: some fifteen seconds", err=True)
 
 

@@ -1,4 +1,4 @@
-"""The local autoregressive model in integers: prior over z and pixel model alike (DESIGN section 5).
+"""The local autoregressive model in integers: prior over z and pixel model alike.
 
 Encoding looks at all places at once; decoding goes by wavefront steps, and evaluates the places of a step only. Both
 run the same kernels (parts.py) on the same integers, so neither batches nor threads can matter. x is int32
@@ -297,21 +297,24 @@ def decode_from(net: LocalAR, scene: Scene, source: Source) -> Ints:
     config, shape = net.config, scene.base.shape
     canvas, packed_net = Canvas(config, scene, scene.base.astype(np.int32)), shape_of(net, scene)
     steps = len(canvas.bounds) - 1
-    many = max(1, min(TAKERS, threads.count(), len(canvas.order) // (steps * SHARE)))
-    cuts, moved = cut(canvas.order, canvas.bounds, shape[2], many)
-    most = int(np.diff(cuts).max())
-    grids = grids_of(config, scene, most)
     result = np.empty((len(canvas.order), shape[3]), np.int32)
 
     def work(part: int) -> None:
-        rows, move = buffers(config, len(net.stem.weight), most), 0
-        while True:
-            move = parts.decode_part(packed_net, canvas.picture, rows, grids, source, cuts, moved, part, move, result)
+        move = 0
+        while not team.broken:
+            move = parts.decode_part(
+                packed_net, canvas.picture, rows[part], grids, source, cuts, moved, part, move, result
+            )
             if move == parts.FOREVER:
                 return
             time.sleep(NAP_SECONDS)
 
-    threads.together(work, many)
+    with threads.team(min(TAKERS, threads.count(), len(canvas.order) // (steps * SHARE))) as team:
+        cuts, moved = cut(canvas.order, canvas.bounds, shape[2], team.size)
+        most = int(np.diff(cuts).max())
+        grids = grids_of(config, scene, most)
+        rows = [buffers(config, len(net.stem.weight), most) for _ in range(team.size)]  # here a lack harms nobody
+        team.run(work)
     if source.state[parts.LEFT] < 0:
         raise CorruptFile("the data ends before the picture does")
     return result.reshape(shape)

@@ -17,6 +17,7 @@ from vlaezip.container import Bytes, Header, Kind
 from vlaezip.errors import CorruptFile
 from vlaezip.limits import least_bits
 from vlaezip.pixels import Part, Plane
+from vlaezip.progress import Progress, unheard
 from vlaezip.tiles import Tile, split
 from vlaezip.vlae import Shape, Vlae
 
@@ -58,13 +59,15 @@ def chain(
     return push(Refund.NONE, 1)
 
 
-def fit(net: Vlae, header: Header, colour: Any, data: bytes, effort: int) -> tuple[bytes, bytes | None]:
+def fit(
+    net: Vlae, header: Header, colour: Any, data: bytes, effort: int, progress: Progress = unheard
+) -> tuple[bytes, bytes | None]:
     """Spend effort: smaller data and the tuning that it needs, or the data as it was where nothing is gained."""
     from vlaezip import tune  # torch takes a second to import
 
     tiles = split(header.height, header.width, header.tile)
     blocks = (colour[t.slices][None].astype(np.int32) for t in tiles)
-    tuning = tune.search(net, blocks, header.width * header.height, header.grey, effort)
+    tuning = tune.search(net, blocks, header.width * header.height, header.grey, effort, progress)
     if tuning is None:
         return data, None
     smaller = encode(tuned.read_into(net, tuning, header.grey), header, colour)

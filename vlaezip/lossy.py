@@ -10,19 +10,20 @@ from vlaezip.coding import ans
 from vlaezip.container import Bytes, Header
 from vlaezip.errors import CorruptFile
 from vlaezip.pixels import Part
+from vlaezip.progress import Progress, unheard
 from vlaezip.tiles import Tile
 from vlaezip.vlae import Vlae
 
 ITERATIONS = (0, 2, 4, 7, 10, 15, 25, 40, 60, 100)  # of refine, by effort
 
 
-def encode(net: Vlae, header: Header, colour: Any, effort: int) -> bytes:
+def encode(net: Vlae, header: Header, colour: Any, effort: int, progress: Progress = unheard) -> bytes:
     """z of the whole picture, rounded, under its prior. colour uint8 [H, W, 3]."""
     z = codec.rounded_latent(net, colour, header.quality, header.tile)
     if effort:
         from vlaezip.refine import refine  # torch takes a second to import
 
-        z = refine(net, colour, z, header.quality, ITERATIONS[effort], header.tile)
+        z = refine(net, colour, z, header.quality, ITERATIONS[effort], header.tile, progress)
     shape = (1, header.height, header.width)
     return ans.write(codec.prior_codec(net, shape, header.quality).push(ans.empty(header.lanes), z))
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from vlaezip.config import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.exact import Affine
+from vlaezip.kernel_cache import kernel
 
 TOLD: str | None = numba.config.CPU_FEATURES  # type: ignore[attr-defined]
 FEATURES = get_host_cpu_features() if TOLD is None else TOLD  # type: ignore[no-untyped-call]
@@ -181,7 +182,7 @@ def sums_of_tile(
 tile: Any = intrinsic(prefer_literal=True)(sums_of_tile)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def tiles(
     packed: Any, layer: Any, kind: Any, x: Any, x_row: Any, x_run: Any, old: Any, old_row: Any, out: Any, out_row: Any,
     n: Any,
@@ -213,7 +214,7 @@ def tiles(
                 tile(5, kind, a, x_row, x_run, w, stride, runs, pairs, b, s, to_add, old_row, to, out_row)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def product(packed: Any, layer: Any, kind: Any, x: Any, out: Any, n: int) -> None:
     """out = layer(x): int16 [N, I] -> int32 [N, O] (PLAIN), or clamped to 0..ACTIVATION_MAX, int16 [N, O] (RECTIFIED).
 

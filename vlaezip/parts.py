@@ -7,7 +7,6 @@ an upper part runs ahead while a lower one still works. Symbols come off one sta
 import os
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
@@ -18,6 +17,7 @@ from vlaezip.coding.ans import pop_kernel
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.mixing import answer_kernel, mixture_kernel
 from vlaezip.coding.search import guess_kernel, quantile_kernel
+from vlaezip.kernel_cache import kernel
 from vlaezip.packed import PLAIN, RECTIFIED, RESIDUAL, Packed, product
 from vlaezip.window import GAIN_OF, know, look_fixed, look_median, settle_kernel
 
@@ -93,14 +93,14 @@ class Source(NamedTuple):
     state: NDArray[np.int64]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def begin(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
     """All that places start..end need before their first symbol: windows, trunk and the first group's mixtures."""
     look(net, picture, rows, start, end)
     answer(net, rows, FIRST, end - start)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def look(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
     """Windows and trunk of places start..end."""
     n = end - start
@@ -126,7 +126,7 @@ def look(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
         trunk, other = other, trunk
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def answer(net: Any, rows: Any, group: Any, n: int) -> None:
     """The mixtures of a group, for n places whose earlier channels are known."""
     ask(net, rows, group, n)
@@ -135,7 +135,7 @@ def answer(net: Any, rows: Any, group: Any, n: int) -> None:
     mixture_kernel(rows.answers, channels, centre, sizes, net.warmth, rows.weights, rows.means, rows.scales)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def ask(net: Any, rows: Any, group: int, n: int) -> None:
     """What mixtures are made of: answers for a group, and what they are relative to."""
     first, channels, seen = net.groups[group]
@@ -149,14 +149,14 @@ def ask(net: Any, rows: Any, group: int, n: int) -> None:
             rows.sizes[m] = rows.size[i]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def aim(net: Any, rows: Any, group: Any, n: int) -> None:
     """Where to look for a group's symbols, before it is this part's turn."""
     m = n * net.groups[group, 1]
     guess_kernel(rows.weights[:m], rows.means, rows.scales, rows.middles, rows.widths)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def learn(net: Any, rows: Any, step: Any, group: int, n: int) -> None:
     """Turn a group's symbols into values, and show them to the groups that follow."""
     first, channels, seen = net.groups[group]
@@ -171,7 +171,7 @@ def learn(net: Any, rows: Any, step: Any, group: int, n: int) -> None:
     know(rows.values[:n, first:last], rows.base[:n, first:last], rows.size, known)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def draw(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
     """Put values of places start..end where windows see them."""
     n = end - start
@@ -189,7 +189,7 @@ def draw(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def take(source: Any, rows: Any, step: Any, low: Any, count: Any, before: int, first: int, n: int) -> None:
     """Symbols first..first + n of a vector, which has `before` symbols before it in the picture."""
     symbols = rows.symbols[:n]
@@ -244,7 +244,7 @@ give: Any = intrinsic(build_give)
 store: Any = intrinsic(build_store)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def decode_part(
     net: Any, picture: Any, rows: Any, grids: Any, source: Any, cuts: Any, moved: Any, part: int, move: int, x: Any
 ) -> int:
@@ -302,7 +302,7 @@ def decode_part(
     return FOREVER
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def read(x: Any, where: Any, first: int, step: Any, symbols: Any) -> None:
     """The twin of learn: symbols of x's channels from the first on, at some places."""
     channels = len(symbols) // len(where)
@@ -313,14 +313,14 @@ def read(x: Any, where: Any, first: int, step: Any, symbols: Any) -> None:
             symbols[m] = value if step[m] == 1 else value // step[m]  # a division takes longer than a look
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def put(values: Any, target: Any) -> None:
     """Values to the beginning of a target."""
     for i in range(len(values)):
         target[i] = values[i]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def encode_part(
     net: Any, picture: Any, rows: Any, grids: Any, x: Any, vectors: Any, step_of: Any, first: int, stride: int,
     chunk: int, starts: Any, freqs: Any,

@@ -12,6 +12,7 @@ from PIL import Image, ImageFile
 from vlaezip import container, metadata
 from vlaezip.container import Metadata
 from vlaezip.errors import CorruptFile, VlaezipError
+from vlaezip.options import Options
 
 FORMAT, SUFFIX, MIME = "VLZ", ".vlz", "image/vlz"
 # Of Image.save, for api.compress:
@@ -87,15 +88,16 @@ def accept(prefix: bytes) -> bool:
 
 def save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """For Image.save: OPTIONS as in api.compress; icc_profile, exif, xmp, dpi, comment and pnginfo as Pillow's own
-    formats take them, in place of the picture's own: None for none. Raises OSError.
+    formats take them, in place of the picture's own: None for none. Raises OSError, and OptionError.
     """
     from vlaezip import api, pixels
 
     given = image.encoderinfo
+    options = Options(**{key: given[key] for key in OPTIONS if key in given})
     try:
         picture = pixels.split(image, given.get("strip", False))
         picture = replace(picture, **changes(picture.metadata, given))
-        file.write(api.compress(picture, **{key: given[key] for key in OPTIONS if key in given}))
+        file.write(api.encode(picture, options))
     except VlaezipError as error:
         raise OSError(str(error)) from error
 

@@ -190,7 +190,9 @@ def _check(image: Image.Image) -> None:
     if origin.is_deep(image):
         raise ImageError(f"mode {image.mode} with 16 bits a sample (or any more than 8) is not taken, only 8 bits")
     width, height = image.size
-    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
+    if max(width, height) > MAX_SIDE:
+        raise ImageError(f"a side of {max(width, height)} pixels, at most {MAX_SIDE} are taken")
+    if not 0 < width * height <= MAX_PIXELS:
         raise ImageError(f"{width} x {height} pixels of mode {image.mode}, expected 1..{MAX_PIXELS}")
 
 

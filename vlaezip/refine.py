@@ -6,7 +6,8 @@ the error comes from gradients, and from a curvature a channel. What is found is
 and kept only if it is better.
 """
 
-from itertools import pairwise
+from collections.abc import Callable
+from itertools import count, pairwise
 
 import numpy as np
 import torch
@@ -14,13 +15,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaezip import codec, convs_torch, local_ar
+from vlaezip import codec, convs_torch, idle, local_ar
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import LOGITS_PER_NAT, SCALES_PER_NAT
 from vlaezip.config import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.convs_torch import Block, Conv3, Linear, spread
 from vlaezip.exact import Affine
 from vlaezip.layout import MEANS_PER_UNIT, preview_parts
+from vlaezip.progress import Progress, unheard
 from vlaezip.tiles import Tile
 from vlaezip.vlae import Vlae
 from vlaezip.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF
@@ -43,20 +45,43 @@ def cost(model: Vlae, pixels: NDArray[np.uint8], z: Ints, level: int, side: int)
     return float(bits / (h * w) + model.config.lambdas[level] * error / (3 * h * w))
 
 
-def refine(model: Vlae, pixels: NDArray[np.uint8], z: Ints, level: int, iterations: int, side: int) -> Ints:
+def refine(
+    model: Vlae,
+    pixels: NDArray[np.uint8],
+    z: Ints,
+    level: int,
+    iterations: int,
+    side: int,
+    progress: Progress = unheard,
+) -> Ints:
     """z [1, h, w, Z], better by `cost` or as it was, for a picture [H, W, 3]. side: of the tiles that bound memory."""
     if iterations == 0 or not model.config.lambdas:
         return z
     found = z.copy()
-    for tile, around in codec.cuts(model, z.shape[1], z.shape[2], min(side, SIDE)):
-        part = descend(model, pixels, z, around, level, iterations)
-        found[:, tile.top :, tile.left :][:, : tile.height, : tile.width] = codec.inner(part, tile, around)
+    cuts = list(codec.cuts(model, z.shape[1], z.shape[2], min(side, SIDE)))
+    done = count(1)
+
+    def moved() -> None:
+        step_done(next(done) / (len(cuts) * iterations))
+
+    with idle.cores(progress) as step_done:
+        for tile, around in cuts:
+            part = descend(model, pixels, z, around, level, iterations, moved)
+            found[:, tile.top :, tile.left :][:, : tile.height, : tile.width] = codec.inner(part, tile, around)
     costs = [cost(model, pixels, candidate, level, side) for candidate in (z, found)]
     return found if costs[1] < costs[0] else z
 
 
 @torch.enable_grad()
-def descend(model: Vlae, pixels: NDArray[np.uint8], z: Ints, place: Tile, level: int, iterations: int) -> Ints:
+def descend(
+    model: Vlae,
+    pixels: NDArray[np.uint8],
+    z: Ints,
+    place: Tile,
+    level: int,
+    iterations: int,
+    moved: Callable[[], None],
+) -> Ints:
     """z of a part of a picture, after some moves. The picture beyond the part is not seen."""
     s, steps = model.config.stride, model.steps(level)
     x = pixels[place.top * s : (place.top + place.height) * s, place.left * s : (place.left + place.width) * s]
@@ -75,6 +100,7 @@ def descend(model: Vlae, pixels: NDArray[np.uint8], z: Ints, place: Tile, level:
         rise = free & (up < 0) & (up < down) & (symbols < -low)
         fall = free & (down < 0) & (down <= up) & (symbols > low)
         symbols = symbols + rise.float() - fall.float()
+        moved()
     return (best * step).to(torch.int32).numpy()
 
 
@@ -187,7 +213,7 @@ def half(scale: Tensor) -> Tensor:
 
 
 def run_blocks(x: Tensor, blocks: tuple[Block, ...]) -> Tensor:
-    """vlae.run_blocks, not rounded."""
+    """convs_torch.run_blocks, not rounded."""
     for a, b in blocks:
         x = stream(x + affine(b, rectify(conv3(a, rectify(x)))))
     return x

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from vlaezip import threads
 from vlaezip.exact import Affine
+from vlaezip.kernel_cache import kernel
 from vlaezip.packed import LANES, ONE_RUN, RECTIFIED, ROWS, STREAM, Packed, aligned, room, tiles
 
 Shorts = NDArray[np.int16]
@@ -37,7 +37,7 @@ class Sheet:
         self.inner: Shorts = whole[:, :h, :w, :channels]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def stem_kernel(net: Packed, layer: int, seen: Any, step: int, out: Any, first: int, last: int) -> None:
     """stream(conv(seen)) of places first..last, into what holds zeros. out: the sheet from its first place on."""
     row, to = seen.strides[0], np.int64(out.ctypes.data) + first * out.strides[0]
@@ -45,7 +45,7 @@ def stem_kernel(net: Packed, layer: int, seen: Any, step: int, out: Any, first: 
     tiles(net, layer, STREAM, x, row, step * row, to, out.strides[0], to, out.strides[0], last - first)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def block_kernel(net: Packed, layer: int, seen: Any, step: int, out: Any, hidden: Any, first: int, last: int) -> None:
     """out = stream(out + affine(rectify(conv(seen)))) of places first..last, where `seen` is rectify(out)."""
     row, middle, middle_row = seen.strides[0], np.int64(hidden.ctypes.data), hidden.strides[0]

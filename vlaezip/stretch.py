@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import numba
-
+from vlaezip.kernel_cache import kernel
 from vlaezip.vectors import SIZE, least, load, most, store
 
 CONTRAST_MAX = 1023
@@ -12,7 +11,7 @@ HALF_GAIN = 1 << (GAIN_BITS - 1)
 BLOCK = SIZE  # contrasts that are made together; what is read and written may reach BLOCK - 1 beyond a window
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def room(stretches: Any, channels: int) -> int:
     """Size of a line for stretch(): that of a window, and what is written beyond."""
     n = BLOCK
@@ -21,13 +20,13 @@ def room(stretches: Any, channels: int) -> int:
     return n
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def amplify(difference: Any, gain: Any) -> Any:
-    """window.contrast of sixteen differences. Bounds: |difference| * gain < 2**30."""
+    """window_torch.contrast of sixteen differences. Bounds: |difference| * gain < 2**30."""
     return most(least((difference * gain + HALF_GAIN) >> GAIN_BITS, CONTRAST_MAX), -CONTRAST_MAX)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def stretch(flat: Any, channels: int, spot: int, stretches: Any, middle: Any, gain: Any, lines: Any, at: int) -> int:
     """Contrasts of a window against `middle`, into lines, from number `at` on. -> how many.
 

@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlaezip import codec, local_ar, tuned
+from vlaezip import codec, idle, local_ar, tuned
 from vlaezip.coding.logistic import Grid, Ints, Mixture
 from vlaezip.config import ACTIVATION_MAX, EFFORTS
 from vlaezip.layout import UNIT, Layer
+from vlaezip.progress import Progress, unheard
 from vlaezip.tuned import Part, Tuning
 from vlaezip.vlae import Vlae
 
@@ -66,7 +67,9 @@ class Samples(NamedTuple):
         return Samples(self.inputs[index], tuple(k[index] for k in self.known), *(t[index] for t in self[2:]))
 
 
-def search(model: Vlae, blocks: Iterable[Ints], places: int, grey: bool, effort: int) -> bytes | None:
+def search(
+    model: Vlae, blocks: Iterable[Ints], places: int, grey: bool, effort: int, progress: Progress = unheard
+) -> bytes | None:
     """The payload of TUNING for blocks of pixels, int32 [B, H, W, 3], `places` in all; None where nothing was found.
 
     effort: 1..9. The caller measures whether it pays.
@@ -74,14 +77,19 @@ def search(model: Vlae, blocks: Iterable[Ints], places: int, grey: bool, effort:
     if places < LEAST_PLACES:
         return None
     layers = tuned.tunable(model, grey)
-    samples = look(model, blocks, grey, min(1.0, PLACES / places))
-    products = sum(len(layer.largest) * len(layer.steps) for layer in layers)
-    work = FIRST_WORK * (LAST_WORK / FIRST_WORK) ** ((effort - 1) / (EFFORTS - 2))
-    steps = int(min(work / products, MAX_PASSES * len(samples.sizes)) / BATCH)
-    descent = Search(model, layers, samples, places, rank(places, effort))
-    descent.run(max(steps, 1))
+    with idle.cores(progress) as step_done:
+        samples = look(model, blocks, grey, min(1.0, PLACES / places))
+        descent = Search(model, layers, samples, places, rank(places, effort))
+        descent.run(length(layers, samples, effort), step_done)
     tuning = descent.tuning()
     return tuned.write(tuning, layers) if tuning.parts else None
+
+
+def length(layers: list[Layer], samples: Samples, effort: int) -> int:
+    """Steps of a search."""
+    products = sum(len(layer.largest) * len(layer.steps) for layer in layers)
+    work = FIRST_WORK * (LAST_WORK / FIRST_WORK) ** ((effort - 1) / (EFFORTS - 2))
+    return max(1, int(min(work / products, MAX_PASSES * len(samples.sizes)) / BATCH))
 
 
 def rank(places: int, effort: int) -> int:
@@ -215,7 +223,7 @@ class Search:
     def draw(self) -> Tensor:
         return torch.randint(len(self.samples.sizes), (BATCH,), generator=self.random)
 
-    def run(self, steps: int) -> None:
+    def run(self, steps: int, step_done: Progress = unheard) -> None:
         """Descend by Adam (Kingma and Ba 2015), the rates falling as a cosine."""
         groups = [{"params": [q], "lr": RECIPE.rates[kind]} for (_, kind), q in self.changes.items()]
         optimiser = torch.optim.Adam(groups, betas=(0.9, 0.98))
@@ -230,6 +238,7 @@ class Search:
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
+            step_done((step + 1) / steps)
 
     def price(self) -> Tensor:
         """Bits of all changes, under two-sided geometric priors with the mean sizes that they have now."""

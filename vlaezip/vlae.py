@@ -52,7 +52,7 @@ class Posterior:
         return Mixture(one, self.mean.reshape(-1, 1), self.scale.reshape(-1, 1))
 
     def round(self, steps: Steps) -> Ints:
-        """z: the mean, rounded to the cells of a rounding step (DESIGN section 7)."""
+        """z: the mean, rounded to the cells of a rounding step."""
         cell = (self.mean + 8 * steps.step) // (16 * steps.step)
         z: Ints = np.clip(cell, steps.low, steps.low + steps.count - 1) * steps.step
         return z

@@ -45,33 +45,76 @@ class ModelInfo:
 
 def read_info(path: Path) -> ModelInfo:
     """The header of a model file. Raises ModelError."""
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))
-        if length > HEADER_MAX:
-            raise ModelError(f"{path.name} is no model: its header would have {length} bytes")
-        try:
-            metadata = json.loads(file.read(length))["__metadata__"]
-            sets = tuple(json.loads(metadata["configs"]))
-            return ModelInfo(metadata["name"], metadata["id"], sets, path.stat().st_size, path, metadata)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{path.name} is no model: its header lacks {error}") from error
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))
+            if length > HEADER_MAX:
+                raise ModelError(f"{path.name} is no model: its header would have {length} bytes")
+            return told(path, json.loads(file.read(length)), 8 + length)
+    except OSError as error:
+        raise ModelError(f"{path.name} cannot be read: {error.strerror}") from error
+    except KeyError as error:
+        raise ModelError(f"{path.name} is no model: its header lacks {error}") from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(f"{path.name} is no model: {error}") from error
+
+
+def told(path: Path, header: dict[str, Any], start: int) -> ModelInfo:
+    """What the header of a file says, whose weights begin at byte `start`.
+
+    Raises ModelError, ValueError, TypeError, AttributeError, KeyError.
+    """
+    metadata = header["__metadata__"]
+    name, key, configs = metadata["name"], metadata["id"], json.loads(metadata["configs"])
+    answers = json.loads(metadata.get("answers", "{}"))
+    kinds = isinstance(name, str) and isinstance(configs, dict) and isinstance(answers, dict)
+    if not kinds or len(bytes.fromhex(key)) != ID_BYTES:
+        raise ValueError(f"its name is {name!r}, its id {key!r}, its sets {configs!r}, its answers {answers!r}")
+    size = path.stat().st_size
+    whole = start + max((t["data_offsets"][1] for k, t in header.items() if k != "__metadata__"), default=0)
+    if size != whole:
+        raise ModelError(f"{path.name} is damaged: it has {size} bytes, its header says {whole}")
+    return ModelInfo(name, key, tuple(configs), size, path, metadata)
 
 
 @lru_cache(maxsize=1)
-def available() -> tuple[ModelInfo, ...]:
-    """All models that are installed, by name."""
+def surveyed() -> tuple[tuple[ModelInfo, ...], dict[str, str]]:
+    """The models of the folder, by name; and by the name of its file, what is wrong with one that is broken.
+
+    A copy of a model, in a file that is not called like it, does not stand before the model.
+    """
     folder = next((f for f in FOLDERS if f.is_dir()), None)
-    return tuple(read_info(p) for p in sorted(folder.glob("*.safetensors"))) if folder else ()
+    sound: list[ModelInfo] = []
+    wrong: dict[str, str] = {}
+    for path in sorted(folder.glob("*.safetensors")) if folder else ():
+        try:
+            sound.append(read_info(path))
+        except ModelError as error:
+            wrong[path.stem] = str(error)
+    return tuple(sorted(sound, key=lambda info: (info.path.stem != info.name, info.name))), wrong
+
+
+def available() -> tuple[ModelInfo, ...]:
+    """All models that are installed, by name, but for broken ones."""
+    return surveyed()[0]
+
+
+def broken() -> dict[str, str]:
+    """What is wrong with model files that are not available, by their names."""
+    return surveyed()[1]
 
 
 def find(wanted: bytes | str) -> ModelInfo:
-    """A model by its id of four bytes or by its name. Raises UnknownModel."""
+    """A model by its id of four bytes or by its name. Raises UnknownModel, or ModelError if its file is broken."""
     key = wanted.hex() if isinstance(wanted, bytes) else wanted
     for info in available():
         if key in (info.id, info.name):
             return info
+    if key in broken():
+        raise ModelError(broken()[key])
     known = ", ".join(f"{i.name} ({i.id})" for i in available()) or "none"
-    raise UnknownModel(f"model {key} is not installed; installed: {known}")
+    others = f"; broken: {', '.join(broken())}" if broken() else ""
+    raise UnknownModel(f"model {key} is not installed; installed: {known}{others}")
 
 
 def identity(tensors: "Mapping[str, np.ndarray]", configs: str, answers: str) -> str:
@@ -105,7 +148,7 @@ def load_under(path: Path, which: str, device: str, precision: str) -> "Vlae":
     info = read_info(path)
     try:
         tensors = load_file(path)
-    except SafetensorError as error:
+    except (OSError, SafetensorError, TypeError, AttributeError) as error:  # the last two: of a type that numpy lacks
         raise ModelError(f"{path.name} is damaged: {error}") from error
     configs, answers = info.metadata["configs"], info.metadata.get("answers", "{}")
     if (found := identity(tensors, configs, answers)) != info.id:

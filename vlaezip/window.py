@@ -3,7 +3,6 @@
 from math import isqrt
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +10,7 @@ from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import SIZES
 from vlaezip.config import LocalConfig, Window
 from vlaezip.errors import ModelError
+from vlaezip.kernel_cache import kernel
 from vlaezip.stretch import BLOCK, HALF_GAIN, amplify, room, stretch
 from vlaezip.stretch import CONTRAST_MAX as CONTRAST_MAX
 from vlaezip.stretch import GAIN_BITS as GAIN_BITS
@@ -97,14 +97,14 @@ def spare(shown: NDArray[np.int16]) -> NDArray[np.int16]:
     return np.append(shown, np.zeros(BLOCK, np.int16))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def fitting(inputs: Any, n: int) -> int:
     """Rows of inputs that may have n values and a block written: what is beyond a row is written over by the next."""
     last: int = (inputs.size - n - BLOCK) // inputs.shape[1]
     return max(0, last + 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def look_fixed(flat: Any, channels: int, spot: Any, stretches: Any, gain: int, inputs: Any) -> int:
     """look() without a reference in the window. inputs: int16. -> number of inputs filled."""
     n = room(stretches, channels) - BLOCK
@@ -118,7 +118,7 @@ def look_fixed(flat: Any, channels: int, spot: Any, stretches: Any, gain: int, i
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def shares(channels: int) -> Any:
     """int32 [C, C, BLOCK]: one where a value of the first, second .. block of a stretch is of a channel, else zero."""
     result = np.zeros((channels, channels, BLOCK), np.int32)
@@ -128,7 +128,7 @@ def shares(channels: int) -> Any:
     return result
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def refer(flat: Any, channels: int, spot: int, ring: Any) -> Any:
     """The median edge detector at a place, and the activity around it: a channel each, and nothing beyond them."""
     west, north = load(flat, (spot + ring[0]) * channels), load(flat, (spot + ring[1]) * channels)
@@ -141,7 +141,7 @@ def refer(flat: Any, channels: int, spot: int, ring: Any) -> Any:
     return middle, activity
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def describe_rows(
     flat: Any, channels: int, spot: Any, stretches: Any, ring: Any, share: Any, inputs: Any, base: Any, size: Any
 ) -> None:
@@ -168,7 +168,7 @@ def describe_rows(
         store(inputs, at + 2 * channels, same(size[i] - 24))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def look_median(
     flat: Any, channels: int, spot: Any, stretches: Any, ring: Any, inputs: Any, base: Any, size: Any
 ) -> int:
@@ -185,7 +185,7 @@ def look_median(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def know(values: Any, base: Any, size: Any, known: Any) -> None:
     """contrast of values [N, g] against base, into known [N, >= g]: what later channels see of earlier ones."""
     for i in range(values.shape[0]):
@@ -202,7 +202,7 @@ def settle(shown: Any, spot: Any, edge: Any, row: int, window: Window, values: A
     settle_kernel(shown, spot, edge, row, window.left, window.right, values)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def settle_kernel(shown: Any, spot: Any, edge: Any, row: int, left: int, right: int, values: Any) -> None:
     """settle(), on plain numbers."""
     for i in range(len(spot)):
@@ -216,7 +216,7 @@ def settle_kernel(shown: Any, spot: Any, edge: Any, row: int, left: int, right: 
                     shown[spot[i] + row - left + k, c] = values[i, c]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def wavefront_kernel(count: int, height: int, width: int, order: Any, bounds: Any) -> None:
     """wavefront(), into its two results."""
     n = 0
@@ -240,7 +240,7 @@ def wavefront(count: int, height: int, width: int) -> tuple[Ints, NDArray[np.int
     return order, bounds
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def lay(order: Any, height: int, width: int, up: int, left: int, row: int, spot: Any, edge: Any) -> None:
     """Where places lie in padded pictures, `row` places a row, into spot; and at which edges, as settle() has it."""
     for n in range(len(order)):

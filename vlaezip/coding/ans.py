@@ -7,7 +7,6 @@ A message is a value: nothing here changes one. Symbol i of a vector is coded by
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +14,7 @@ from vlaezip.coding.logistic import Grid, Ints, Mixture
 from vlaezip.coding.search import BATCH, END, FOUND, ROWS, START, TARGET, find, guesses
 from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
+from vlaezip.kernel_cache import kernel
 
 HEAD_LOW = 1 << 31
 WHITE_WORDS = 1 << 18  # from the top of the stack: more than a block takes
@@ -77,7 +77,7 @@ def read(data: bytes | memoryview, lanes: int) -> Message:
     return Message(heads, np.frombuffer(data, "<u4", offset=8 * lanes).astype(np.uint32))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def push_kernel(heads: Any, words: Any, starts: Any, freqs: Any, bounds: Any) -> int:
     """Push vectors, the last first; each ends where the next begins. -> number of words written."""
     count, lanes = 0, len(heads)
@@ -104,7 +104,7 @@ def push(message: Message, starts: NDArray[np.uint32], freqs: NDArray[np.uint32]
     return Message(heads, np.concatenate([message.words, words[:count]]))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def pop_kernel(
     heads: Any, words: Any, first: int, weights: Any, means: Any, scales: Any, middles: Any, widths: Any, step: Any,
     low: Any, count: Any, symbols: Any,

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +10,7 @@ from vlaezip.coding.ans import LOW, MASK, SHIFT, WORD, Message
 from vlaezip.coding.codecs import Codec
 from vlaezip.coding.tables import LOG2, LOG2_BITS, LOG2_STEPS, PRECISION, WEIGHT
 from vlaezip.errors import CorruptFile
+from vlaezip.kernel_cache import kernel
 
 Longs = NDArray[np.int64]
 TOTAL = 1 << PRECISION
@@ -19,13 +19,13 @@ NATS = 45_426  # 64 ln 2 * 2**10: bits to 1/64 nat
 FAR = 1 << 40  # bits in 2**-16: beyond that a choice weighs the least
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def target_kernel(head: Any) -> Any:
     """Where in 0..2**22 the next symbol of a lane lies."""
     return np.int64(head & MASK)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def take_kernel(heads: Any, words: Any, left: int, lane: int, start: Any, end: Any) -> int:
     """Pop the symbol of this interval from a lane. -> number of words left, or -1 if the stack ran dry."""
     head = np.uint64(end - start) * (heads[lane] >> SHIFT) + (heads[lane] & MASK) - np.uint64(start)
@@ -38,7 +38,7 @@ def take_kernel(heads: Any, words: Any, left: int, lane: int, start: Any, end: A
     return left
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def uniform_kernel(heads: Any, words: Any, counts: Any, symbols: Any) -> int:
     """Pop symbols, each one of so many that are alike. -> as take_kernel."""
     left = len(words)
@@ -53,7 +53,7 @@ def uniform_kernel(heads: Any, words: Any, counts: Any, symbols: Any) -> int:
     return left
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def choice_kernel(heads: Any, words: Any, table: Any, symbols: Any) -> int:
     """Pop symbols, each between two edges of a row. -> as take_kernel."""
     left = len(words)

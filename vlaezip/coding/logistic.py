@@ -7,7 +7,6 @@ PixelCNN++ (Salimans et al. 2017, eq. 2). Two symbols with one logistic are a Be
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +21,7 @@ from vlaezip.coding.tables import (
     WEIGHT,
     WEIGHT_BITS,
 )
+from vlaezip.kernel_cache import kernel
 
 Ints = NDArray[np.int32]
 TOTAL = 1 << PRECISION
@@ -54,7 +54,7 @@ def uniform_grid(size: int, step: int, low: int, count: int) -> Grid:
     return Grid(*(np.full(size, v, np.int32) for v in (step, low, count)))
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def interval(weights: Any, means: Any, scales: Any, i: Any, step: Any, low: Any, count: Any, k: Any) -> tuple[Any, Any]:
     """Start and end of symbol k of mixture i in units of 2**-22; each symbol of the grid has at least one unit."""
     unit, at, rest = 16 * np.int64(step), np.int64(k) - low, TOTAL - np.int64(count)
@@ -72,7 +72,7 @@ def interval(weights: Any, means: Any, scales: Any, i: Any, step: Any, low: Any,
     return start, end
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def interval_kernel(
     weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, symbols: Any, starts: Any, freqs: Any
 ) -> None:

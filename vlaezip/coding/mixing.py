@@ -6,7 +6,6 @@ logits, K means and K log-scales. They become weights, means and scales in place
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +32,7 @@ from vlaezip.coding.tables import (
     WEIGHT,
     WEIGHT_BITS,
 )
+from vlaezip.kernel_cache import kernel
 from vlaezip.vectors import SIZE, least, load, most, quotient, same, scaled, store, take, turn, weave, where
 
 OFTEN = 5  # logistics of a mixture, in models of photographs: others are written one by one
@@ -40,13 +40,13 @@ WEIGHTS = np.append(WEIGHT, 0).astype(np.int32)  # what is further below weighs 
 INVERSES, SIZES, LOG_SIZES = (table.astype(np.int32) for table in (INVERSE, SIZE_OF, LOG_SIZE))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def planes_for(k_count: int) -> Any:
     """Room for K logistics, and for what a last tile of answers holds beyond them."""
     return np.zeros((3 * k_count + SIZE, SIZE), np.int32)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def fetch(array: Any, i: Any, spare: Any) -> Any:
     """array[i : i + 16], beyond its end the last value. spare: int32 [16], scratch."""
     if i + SIZE <= len(array):
@@ -56,7 +56,7 @@ def fetch(array: Any, i: Any, spare: Any) -> Any:
     return load(spare, 0)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def keep(array: Any, i: Any, values: Any, spare: Any) -> None:
     """The twin of fetch: array[i : i + 16] = values, as far as it goes."""
     if i + SIZE <= len(array):
@@ -67,7 +67,7 @@ def keep(array: Any, i: Any, values: Any, spare: Any) -> None:
         array[i + n] = spare[n]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def hear(answers: Any, channels: int, i: Any, count: Any, size: Any, planes: Any) -> None:
     """The `size` answers for each of the symbols i .. i + 16 of `count`, into planes."""
     tiles, width = (size + SIZE - 1) // SIZE, answers.shape[1]
@@ -81,7 +81,7 @@ def hear(answers: Any, channels: int, i: Any, count: Any, size: Any, planes: Any
             planes[p, n] = answers[row, first + p]
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def weigh(planes: Any, k_count: int) -> Any:
     """Logits become raw weights -> their sum, and the number of the first of the largest."""
     top = load(planes, 0)
@@ -97,7 +97,7 @@ def weigh(planes: Any, k_count: int) -> Any:
     return total, best
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def share_out(planes: Any, k_count: int, total: Any, best: Any) -> None:
     """Raw weights become weights, rounded down; the best takes the rest."""
     rest = same(1 << WEIGHT_BITS)
@@ -110,7 +110,7 @@ def share_out(planes: Any, k_count: int, total: Any, best: Any) -> None:
         store(planes, SIZE * k, where(best, same(k), weight + rest, weight))
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def mix(planes: Any, k_count: int, base: Any, size: Any, warmth: int) -> None:
     """Answers become mixtures. Means' products are below 2**42, and below 2**30 when scaled."""
     total, best = weigh(planes, k_count)
@@ -124,14 +124,14 @@ def mix(planes: Any, k_count: int, base: Any, size: Any, warmth: int) -> None:
     share_out(planes, k_count, total, best)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def step_of(far: Any, inverse: Any) -> Any:
     """Of the sigmoid's table, so far from a mean. |far| < 1.5 * 2**20, so that 31 bits of the product remain."""
     t = scaled(far, inverse, INVERSE_BITS)
     return most(least(t, SIGMOID_HALF - 1), -SIGMOID_HALF) + SIGMOID_HALF
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def span(planes: Any, k_count: int, step: Any, low: Any, count: Any, symbol: Any) -> Any:
     """Start and frequency of symbols, as logistic.interval has them. Sums of the mixtures are up to 2**30."""
     unit, at, rest = step * 16, symbol - low, TOTAL - count
@@ -154,7 +154,7 @@ def span(planes: Any, k_count: int, step: Any, low: Any, count: Any, symbol: Any
     return start, end - start
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def tell(planes: Any, k_count: int, first: Any, i: Any, result: Any) -> None:
     """K planes from the first on become rows i .. i + 16 of a result [N, K], as far as it goes."""
     if k_count == OFTEN and i + SIZE <= len(result):
@@ -165,7 +165,7 @@ def tell(planes: Any, k_count: int, first: Any, i: Any, result: Any) -> None:
             result[i + n, k] = planes[first + k, n]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def mixture_kernel(
     answers: Any, channels: int, base: Any, size: Any, warmth: int, weights: Any, means: Any, scales: Any
 ) -> None:
@@ -191,7 +191,7 @@ def mixture(outputs: NDArray[Any], base: NDArray[Any], size: NDArray[np.int64], 
     return result
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def answer_kernel(
     answers: Any, channels: int, base: Any, size: Any, warmth: int, k_count: int, step: Any, low: Any, count: Any,
     symbols: Any, starts: Any, freqs: Any,

@@ -6,12 +6,12 @@ What it misses goes on along secants, then by halving. Floats say where to look,
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from vlaezip.coding.logistic import Grid, Ints, Mixture, interval
 from vlaezip.coding.tables import PRECISION, SCALE_COUNT, SCALE_ZERO, SCALES_PER_NAT, WEIGHT_BITS
+from vlaezip.kernel_cache import kernel
 
 Floats = NDArray[np.float32]
 BATCH = 16  # symbols that are looked for together: their chains of dependent steps overlap
@@ -29,7 +29,7 @@ PER_WEIGHT = np.float32(2.0**-WEIGHT_BITS)
 SCALE_OF_DEVIATION = np.float32(np.sqrt(3) / np.pi)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def guess_kernel(weights: Any, means: Any, scales: Any, middles: Any, widths: Any) -> None:
     """guesses(), into its two results, which may be longer than the mixtures."""
     for i in range(weights.shape[0]):
@@ -50,7 +50,7 @@ def guesses(mix: Mixture) -> tuple[Floats, Floats]:
     return middles, widths
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def begin(middle: Any, width: Any, step: Any, low: Any, count: Any, target: Any) -> Any:
     """The first guess at the symbol that holds target."""
     position = middle + width * LOGIT[np.uint64(target >> LOGIT_SHIFT)]
@@ -58,7 +58,7 @@ def begin(middle: Any, width: Any, step: Any, low: Any, count: Any, target: Any)
     return min(max(symbol, np.int64(low)), np.int64(low) + count - 1)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def advance(start: Any, end: Any, target: Any) -> Any:
     """Symbols from one of this interval to about the one that holds target."""
     return np.int64(
@@ -66,7 +66,7 @@ def advance(start: Any, end: Any, target: Any) -> Any:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def find(
     weights: Any, means: Any, scales: Any, middles: Any, widths: Any, step: Any, low: Any, count: Any, first: int,
     n: int, batch: Any,
@@ -106,7 +106,7 @@ def find(
                 batch[FOUND, j] = (batch[LEAST, j] + batch[MOST, j]) >> 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel()
 def quantile_kernel(
     weights: Any, means: Any, scales: Any, middles: Any, widths: Any, step: Any, low: Any, count: Any, targets: Any,
     symbols: Any,

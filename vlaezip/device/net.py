@@ -133,7 +133,7 @@ class Parts(Protocol):
         """floor((x @ weight + bias) * scale); clamped for RECTIFIED, added to x and clamped for RESIDUAL."""
 
     def mixture(self, net: Net, group: Group, rows: Rows) -> None:
-        """Read the answers: the twin of logistic.mixture_kernel."""
+        """Read the answers: the twin of mixing.mixture_kernel."""
 
     def pop(self, net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
         """Symbols off every message, into values, and what later groups see of them: parts.take and parts.learn."""

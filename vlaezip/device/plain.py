@@ -94,7 +94,7 @@ def mixture(net: Net, group: Group, rows: Rows) -> None:
 
 
 def cumulative(net: Net, mix: Tensor, step: Tensor, low: Tensor, count: Tensor, k: Tensor) -> Tensor:
-    """logistic.cumulative of symbols k, int64 [..., S]. mix [3, ..., K], the grid [...]."""
+    """Mass below symbols k, where logistic.interval starts: int64 [..., S]. mix [3, ..., K], the grid [...]."""
     weights, means, inverse = (a[..., None, :].long() for a in mix)
     step, low, count = (a[..., None].long() for a in (step, low, count))
     edge = 8 * step * (2 * k - 1)
@@ -107,7 +107,7 @@ def cumulative(net: Net, mix: Tensor, step: Tensor, low: Tensor, count: Tensor, 
 def search(
     net: Net, mix: Tensor, step: Tensor, low: Tensor, count: Tensor, most: int, target: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """logistic.search: symbols, and their intervals. A look divides what is left into PROBES parts at once."""
+    """As search.find: symbols, and their intervals. A look divides what is left into PROBES parts at once."""
     first, start, end = low.long(), torch.zeros_like(target), torch.full_like(target, TOTAL)
     part = torch.arange(1, PROBES, device=target.device)
     for look in reversed(range(next(n for n in range(32) if PROBES**n >= most))):

@@ -71,7 +71,7 @@ def mixture_kernel(
 @triton.jit
 def cumulative(mix, plane, there, sigmoid, step, low, count, k,
                components: tl.constexpr):  # fmt: skip
-    """logistic.cumulative of symbols k [L, S], int32. mix: pointers to the first component of L mixtures."""
+    """Mass below symbols k, where logistic.interval starts: int32 [L, S]. mix: pointers to the first components."""
     edge = 8 * step[:, None] * (2 * k - 1)
     mass = tl.zeros_like(k)
     for c in tl.static_range(components):

@@ -6,7 +6,6 @@ of local_ar.py: the same integers, and the same words of messages.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vlaezip import threads
 from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.codecs import Pair
@@ -217,11 +217,15 @@ def push(net: LocalAR, scene: Scene, messages: Sequence[Message], x: Any) -> lis
     """The twin of pop: intervals on the device; the words, which come one after another, on the host's cores."""
     starts, freqs, vectors = intervals(net, scene, x)
 
-    def one(number: int) -> Message:
-        return ans.push(messages[number], starts[number], freqs[number], vectors)
+    found = list(messages)
 
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(one, range(len(messages))))
+    def some(first: int) -> None:
+        for n in range(first, len(messages), many):
+            found[n] = ans.push(messages[n], starts[n], freqs[n], vectors)
+
+    many = max(1, min(threads.cores(), len(messages)))
+    threads.together(some, many)
+    return found
 
 
 def codec(net: LocalAR, scene: Scene) -> Pair[list[Message]]:
