@@ -81,6 +81,7 @@ def files() -> list[bytes]:
     exif = marked.getexif()
     exif[0x010E] = "a lake"
     marked.info |= {"icc_profile": bytes(range(200)), "xmp": b"<x/>" * 20, "exif": exif.tobytes()}
+    marked.info |= {"Title": "a lake", "comment": b"cold", "gamma": 0.45455}
     flat = Image.new("RGB", (48, 48), (9, 8, 7))
     return [
         vlaezip.compress(photo.crop((0, 20, 33, 41)), lossless=True),

@@ -7,9 +7,11 @@ Each NAME.vlz has NAME.png beside it, the picture it must decode to; a lossy one
 from pathlib import Path
 
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import iTXt
 
 from tests import pictures
 from vlaezip import __version__, api
+from vlaezip.format import pixels, stored
 from vlaezip.format.container import Kind, read
 
 FOLDER = Path(__file__).parent / "golden"
@@ -61,6 +63,20 @@ def drawn() -> bytes:
     return data
 
 
+def noted() -> bytes:
+    """A file with notes: of every kind."""
+    image = pictures.photo(40, 50)
+    image.info |= {"Title": "a house", "Author": iTXt("Zoë", "nl", "Auteur"), "comment": b"caf\xe9", "gamma": 0.45455}
+    return api.compress(image, lossless=True)
+
+
+def in_bands() -> bytes:
+    """A stored picture in bands, as only large ones are."""
+    stored.WHOLE, stored.BAND = 1000, 600
+    picture = pixels.split(pictures.photo(52, 70, "RGBA"))
+    return api.stored(picture, stored.store(picture))
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     photo = pictures.photo(52, 70)
@@ -78,6 +94,8 @@ def main() -> None:
     )
     add("archive-binary", api.compress_archive(digits(), model="mnist-static"))
     add("archive-draws", drawn())
+    add("lossless-notes", noted())
+    add("stored-bands", in_bands())
     for model in ("caltech", "mnist-dynamic", "omniglot", "omniglot-0.5"):
         add(f"archive-{model}", api.compress_archive(digits(), model=model))
     squares = (pictures.photo(32, 32, seed=n) for n in range(3))

@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+import zlib
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -351,6 +352,32 @@ def test_many_lanes_come_back(monkeypatch):
 
 def test_lanes_grow_with_the_picture():
     assert [api.lanes(n) for n in (1, 1 << 14, (1 << 15) - 1, 1 << 15, 1 << 20, 1 << 40)] == [1, 1, 1, 2, 64, 4096]
+
+
+def test_what_is_promised_does_not_hang_on_zlib(monkeypatch):
+    """Samples are coded, and metadata comes back, the same; only how it is deflated differs."""
+    image = scene()
+    image.info |= {"icc_profile": bytes(99), "gamma": 0.5}
+    blobs = {exact: api.compress(image, lossless=exact) for exact in (True, False)}
+    other = zlib.compress
+    monkeypatch.setattr(zlib, "compress", lambda data, level=-1: other(data, 0))
+    for exact, blob in blobs.items():
+        again = api.compress(image, lossless=exact)
+        assert len(again) > len(blob)
+        assert read(again) == read(blob)
+
+
+def test_stored_pictures_of_other_encoders_come_back():
+    for image, kind, options in (
+        (scene("P"), "PNG", {"compress_level": 1}),
+        (scene("RGBA"), "PNG", {"compress_level": 0}),
+        (scene("L").convert("RGB"), "WEBP", {"lossless": True, "method": 0}),
+    ):
+        mode = "L" if kind == "WEBP" else image.mode
+        file = io.BytesIO()
+        image.save(file, kind, **options)
+        data = write(Container(Header(Kind.STORED, mode, *image.size), file.getvalue()))
+        assert same(api.decompress(data), image.convert(mode))
 
 
 def digests():

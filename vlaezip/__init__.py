@@ -16,7 +16,7 @@ from vlaezip.errors import (
     WrongKind,
 )
 
-__version__ = "0.7.0"
+__version__ = "0.8.0"
 __all__ = [
     "CorruptFile",
     "FileError",

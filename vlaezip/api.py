@@ -42,14 +42,16 @@ def compress(
     effort: int = 0,
     progress: Progress = unheard,
 ) -> bytes:
-    """A picture as the bytes of a .vlz file. Deterministic; with an effort, for one machine and number of threads.
+    """A picture as the bytes of a .vlz file. Deterministic; with an effort, for one machine and number of threads. What
+    is stored or deflated hangs on the builds of zlib and Pillow too: docs/format.md says what is the same everywhere.
 
     lossless: the same pixels come back; otherwise z alone is kept, at quality 1 (small) .. the model's levels, and the
     decoder dreams the texture with this seed and temperature (a scale on the widths of p(x|z)). Alpha is always kept
-    exactly; ICC, EXIF and XMP too unless strip. effort, 0..9: time spent on fitting the model to the picture, for a
-    file that is never larger and decodes everywhere; progress hears the share of it that is done. Raises OptionError,
-    and ImageError for what is not taken. A Picture, as pixels.split makes it, gives the same file as its image, which
-    need not be kept beside it.
+    exactly; ICC, EXIF, XMP and notes (gamma, density, texts and the like) too unless strip, and a MetadataWarning names
+    what else there was. effort, 0..9: time spent on fitting the model to the picture, for a file that is never larger
+    and decodes everywhere; progress hears the share of it that is done. Raises OptionError, ImageError for pictures
+    that are not taken, and TypeError for what is no picture. A Picture, as pixels.split makes it, gives the same file
+    as its image, which need not be kept beside it.
     """
     return encode(image, Options(lossless, quality, seed, temperature, device, strip, model, effort), progress)
 

@@ -299,16 +299,18 @@ def test_grouped_numbers_keep_their_digits(number):
 
 def test_help_and_info_import_nothing_heavy(folder):
     assert call("compress", "palette.png").exit_code == 0
-    code = "import sys; from vlaezip import cli; cli.commands({}, standalone_mode=False); print(sorted(sys.modules))"
+    code = "import sys; from vlaezip.cli import app; app.commands({}, standalone_mode=False); print(*sys.modules)"
     for words in (["--help"], ["compress", "--help"], ["info", "palette.vlz"]):
         modules = python("-c", code.format(words)).splitlines()[-1]
-        assert not any(f"'{name}'" in modules for name in ("torch", "numpy", "PIL", "numba"))
+        assert not {"torch", "numpy", "PIL", "numba"} & set(modules.split())
 
 
 @pytest.mark.parametrize("options", [["--lossless"], ["-q", "3"], ["--lossless", "--model", "photo-fast"]])
 def test_single_pictures_need_no_torch(folder, options):
     """Importing it takes longer than most pictures do."""
-    code = "import sys; sys.modules['torch'] = None; from vlaezip import cli; cli.commands({}, standalone_mode=False)"
+    code = (
+        "import sys; sys.modules['torch'] = None; from vlaezip.cli import app; app.commands({}, standalone_mode=False)"
+    )
     photo(40, 50).save("small.png")
     python("-c", code.format(["compress", "small.png", *options]))
     python("-c", code.format(["decompress", "small.vlz", "-o", "back.png"]))
@@ -318,7 +320,7 @@ def test_single_pictures_need_no_torch(folder, options):
 
 def test_what_needs_torch_says_so_in_a_line(folder):
     photo(40, 50).save("small.png")
-    code = "import sys; sys.modules['torch'] = None; from vlaezip import cli; cli.main()"
+    code = "import sys; sys.modules['torch'] = None; from vlaezip.cli import app; app.main()"
     words = [sys.executable, "-c", code, "compress", "small.png", "--lossless", "--effort", "1"]
     environment = os.environ | {"PYTHONPATH": str(Path(vlaezip.__file__).parents[1])}
     done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
@@ -329,7 +331,10 @@ def test_what_needs_torch_says_so_in_a_line(folder):
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_first_run_says_that_it_compiles(kept, tmp_path):
     """The child keeps what it compiles in a folder of its own."""
-    code = "from vlaezip import jobs, kernel_cache; print(kernel_cache.folder()); jobs.tell_of_compiling()"
+    code = (
+        "from vlaezip.cli import jobs; from vlaezip.exact import kernel_cache\n"
+        "print(kernel_cache.folder()); jobs.tell_of_compiling()"
+    )
     environment = os.environ | {"PYTHONPATH": str(Path(vlaezip.__file__).parents[1]), "NUMBA_CACHE_DIR": str(tmp_path)}
 
     def told():
@@ -434,9 +439,9 @@ def test_a_signal_leaves_nothing_half_written(folder, name):
     """The child signals itself while it writes, when a part of the file stands there already."""
     number = int(getattr(signal, name))
     code = (
-        "import os, sys; from pathlib import Path; from vlaezip import cli\n"
+        "import os, sys; from pathlib import Path; from vlaezip.cli import app\n"
         f"Path.replace = lambda *_: os.kill(os.getpid(), {number})\n"
-        "sys.argv = ['vlaezip', 'compress', 'palette.png']; cli.main()"
+        "sys.argv = ['vlaezip', 'compress', 'palette.png']; app.main()"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(vlaezip.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=False, capture_output=True)

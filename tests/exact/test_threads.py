@@ -16,7 +16,7 @@ from vlaezip.exact import threads
 )
 def test_the_number_of_threads_without_torch(told, expected):
     """The child has no torch to ask."""
-    code = "from vlaezip import threads; print(threads.count())"
+    code = "from vlaezip.exact import threads; print(threads.count())"
     environment = os.environ | {"OMP_NUM_THREADS": told}
     found = int(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -66,7 +66,8 @@ def test_all_parts_are_done_by_as_many_threads_as_there_are(given, monkeypatch):
 FORKED = """
 import os, sys, threading, vlaezip
 from PIL import Image
-from vlaezip import local_ar, threads
+from vlaezip.exact import threads
+from vlaezip.model import local_ar
 threads.count = lambda: 2
 image = Image.radial_gradient("L").resize((96, 64)).convert("RGB").rotate(30)
 file = vlaezip.compress(image, lossless=True, device="cpu")

@@ -3,18 +3,22 @@
 import re
 import zlib
 from contextlib import suppress
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.mutations import put_together, take_apart
 from vlaezip.errors import CorruptFile, FileError, UnsupportedVersion
 from vlaezip.format import container
 from vlaezip.format.container import (
     ALPHA_MODES,
     ARCHIVE_TILE,
     ARCHIVED_MODES,
+    BANDS,
     CRC,
     LAST,
     MAX_ARCHIVED,
@@ -24,18 +28,23 @@ from vlaezip.format.container import (
     MAX_SIDE,
     MODELLED_MODES,
     MODES,
+    VERSION,
+    VERSION_2,
     ChunkType,
     Container,
     Header,
     Kind,
+    Metadata,
     info,
     read,
     read_header,
     read_varint,
+    skim,
     write,
     write_header,
     write_varint,
-)
+)  # fmt: skip
+from vlaezip.format.notes import Note
 
 bytes_ = st.binary(max_size=300)
 sizes = st.tuples(st.integers(1, MAX_SIDE), st.integers(1, MAX_SIDE)).map(
@@ -81,7 +90,11 @@ def containers(draw):
         return draw(archives())
     alpha = draw(bytes_) if header.kind != Kind.STORED and header.mode in ALPHA_MODES else None
     tuning = draw(st.none() | bytes_) if header.kind == Kind.LOSSLESS else None
-    return Container(header, draw(bytes_), alpha, *(draw(st.none() | bytes_) for _ in range(3)), tuning)
+    plain = (draw(st.none() | bytes_) for _ in range(3))
+    return Container(header, draw(bytes_), alpha, *plain, tuning, notes=draw(st.none() | st.just(NOTES)))
+
+
+NOTES = (Note("Title", "a house"), Note("gamma", (0.5,)))
 
 
 @st.composite
@@ -235,6 +248,8 @@ def test_names_belong_to_archives_and_metadata_to_pictures():
     for field in ("icc", "exif", "xmp", "alpha", "tuning"):
         with pytest.raises(CorruptFile, match="comes with"):
             Container(ARCHIVE, b"", **{field: b""})
+    with pytest.raises(CorruptFile, match="comes with"):
+        Container(ARCHIVE, b"", notes=NOTES)
 
 
 def test_bits_per_pixel_are_those_of_all_pictures():
@@ -264,6 +279,45 @@ def test_another_version_is_named():
         read(bytes(blob))
 
 
+def test_a_file_has_the_lowest_version_that_knows_all_in_it():
+    for version, file in ((VERSION, EXAMPLE), (VERSION_2, replace(EXAMPLE, notes=NOTES))):
+        assert write(file)[3] == version
+        blob = write_header(HEADER, VERSION + VERSION_2 - version) + write(file)[len(write_header(HEADER)) :]
+        with pytest.raises(CorruptFile):
+            read(resealed(blob))
+    assert write(Container(HEADER, BANDS + b"..."))[3] == VERSION_2
+
+
+def resealed(blob):
+    """The same file with checksums that are right."""
+    head, parts = take_apart(blob)
+    return put_together(head, parts)
+
+
+@given(containers(), st.integers(0, 400))
+def test_skimming_tells_header_and_metadata(c, end):
+    blob = write(c)
+    assert skim(BytesIO(blob)) == (c.header, c.metadata)
+    head = write_header(c.header)
+    for spoilt in (blob[: len(head) + end], head + blob[len(head) :][end:] + bytes(9)):
+        assert skim(BytesIO(spoilt))[0] == c.header
+
+
+def test_skimming_reads_no_samples():
+    class Guarded(BytesIO):
+        def read(self, size=-1):
+            assert self.tell() < 100 or self.tell() > 10_000
+            return super().read(size)
+
+    assert skim(Guarded(write(Container(HEADER, bytes(10_000), xmp=b"<x/>"))))[1].xmp == b"<x/>"
+
+
+def test_a_length_that_lies_makes_no_room_while_skimming():
+    head = write_header(HEADER)
+    blob = head + chunk(ChunkType.DATA, b"", head) + bytes([ChunkType.ICC | LAST]) + write_varint(2**35 - 1) + b"icc"
+    assert skim(BytesIO(blob)) == (HEADER, Metadata())
+
+
 def test_a_varint_has_one_spelling():
     for blob, message in ((b"\x81\x00", "fewer"), (b"\x80" * 6, "longer"), (b"\x80", "left")):
         with pytest.raises(CorruptFile, match=message):
@@ -276,7 +330,7 @@ def chunk(tag, payload, head):
 
 
 @pytest.mark.parametrize(
-    "tags", [[2 | LAST], [1, 1 | LAST], [1, 4, 3 | LAST], [1, 7 | LAST], [1, 8 | LAST], [1], [0, 1 | LAST], []]
+    "tags", [[2 | LAST], [1, 1 | LAST], [1, 4, 3 | LAST], [1, 7 | LAST], [1, 9 | LAST], [1], [0, 1 | LAST], []]
 )
 def test_chunks_out_of_order_are_refused(tags):
     head = write_header(HEADER)
