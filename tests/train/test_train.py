@@ -273,7 +273,7 @@ def test_export_keeps_every_row_under_the_law():
         weight = torch.from_numpy(rng.normal(size=shape) * rng.choice([1e-4, 0.1, 1.0], (shape[0], 1)))
         bias = torch.from_numpy(rng.normal(size=shape[0]))
         w, b, shift = (t.numpy() for t in export.rounded(layer, weight, bias))
-        export.exact.prove(layer.name, w, b, shift, layer.largest)
+        export.law.prove(layer.name, w, b, shift, layer.largest)
         real = weight.numpy() * layer.units / layer.steps[:, None]
         assert (abs(w / 2.0 ** shift[:, None] - real) <= 0.5 / 2.0 ** shift[:, None] + 1e-9).all()
 

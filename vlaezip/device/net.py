@@ -1,7 +1,7 @@
 """A local model on a device: its proven layers, its tables, and the rows that a step works on.
 
 A product has operands of at most 2**11, which float16 and TF32 hold as well as float32 does: 11 bits of mantissa. All
-of its sums stay below 2**24 (exact.prove), so float32 sums are integers in any order. Tensor cores align the terms of a
+of its sums stay below 2**24 (law.prove), so float32 sums are integers in any order. Tensor cores align the terms of a
 sum to the largest, and keep 24 bits at the least: as all terms are below 2**24, no bit is lost there either. A device
 has to show that, though, before it is used: check().
 """
@@ -28,7 +28,7 @@ TABLES = ("SIGMOID", "WEIGHT", "INVERSE", "SIZE_OF", "LOG_SIZE")
 
 
 class Layer(NamedTuple):
-    """exact.Affine: weight [I, O] operands; bias and scale float32 [O]."""
+    """law.Affine: weight [I, O] operands; bias and scale float32 [O]."""
 
     weight: Tensor
     bias: Tensor
@@ -133,7 +133,7 @@ class Parts(Protocol):
         """floor((x @ weight + bias) * scale); clamped for RECTIFIED, added to x and clamped for RESIDUAL."""
 
     def mixture(self, net: Net, group: Group, rows: Rows) -> None:
-        """Read the answers: the twin of mixing.mixture_kernel."""
+        """Read the answers: the twin of mixture.mixture_kernel."""
 
     def pop(self, net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
         """Symbols off every message, into values, and what later groups see of them: parts.take and parts.learn."""

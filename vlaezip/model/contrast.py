@@ -22,7 +22,7 @@ def room(stretches: Any, channels: int) -> int:
 
 @kernel(forceinline=True)
 def amplify(difference: Any, gain: Any) -> Any:
-    """window_torch.contrast of sixteen differences. Bounds: |difference| * gain < 2**30."""
+    """window.contrast of sixteen differences. Bounds: |difference| * gain < 2**30."""
     return most(least((difference * gain + HALF_GAIN) >> GAIN_BITS, CONTRAST_MAX), -CONTRAST_MAX)
 
 

@@ -1,7 +1,7 @@
 """The local autoregressive model in integers: prior over z and pixel model alike.
 
 Encoding looks at all places at once; decoding goes by wavefront steps, and evaluates the places of a step only. Both
-run the same kernels (parts.py) on the same integers, so neither batches nor threads can matter. x is int32
+run the same kernels (local_kernels.py) on the same integers, so neither batches nor threads can matter. x is int32
 [B, H, W, C] throughout.
 """
 

@@ -21,7 +21,7 @@ from vlaezip.exact.kernel_cache import kernel
 from vlaezip.exact.matmul import PLAIN, RECTIFIED, RESIDUAL, Packed, product
 from vlaezip.model.window import GAIN_OF, know, look_fixed, look_median, settle_kernel
 
-FIRST = np.int64(0)  # number of a layer or a group; packed.py says why it has a type
+FIRST = np.int64(0)  # number of a layer or a group; matmul.py says why it has a type
 TURN, LEFT = 0, 8  # of the shared state: turns taken, words left (-1: the stack ran dry); a cache line apart
 SPINS = 1 << 18  # looks at the shared state before a thread goes to sleep: half a millisecond
 PATIENCE = 1 << 12  # looks before others may have the core: eight microseconds
@@ -74,7 +74,7 @@ class Rows(NamedTuple):
     weights: Ints  # [M, K]
     means: Ints
     scales: Ints
-    middles: NDArray[np.float32]  # [M]: where a search begins, see coding/search.py
+    middles: NDArray[np.float32]  # [M]: where a search begins, see coding/quantiles.py
     widths: NDArray[np.float32]  # [M]
     centre: Ints  # [M]
     sizes: NDArray[np.int64]  # [M]

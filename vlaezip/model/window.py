@@ -79,7 +79,7 @@ class Reach:
         self.fixed = FIXED_SIZE.get(config.reference)
 
     def look(self, shown: Any, spot: Any, extra: Any, inputs: Any, base: Any, size: Any) -> None:
-        """The twin of window_torch.describe that codecs run: fill inputs [N, I + E], base [N, C], size [N].
+        """The twin of window.describe that codecs run: fill inputs [N, I + E], base [N, C], size [N].
 
         shown int16 [M, C]: padded pictures; spot [N]: places in it; extra int16 [N, E].
         """
