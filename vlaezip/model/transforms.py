@@ -1,4 +1,4 @@
-"""The nets around z on a CPU, in integers: analysis, which is q(z|x), and synthesis. Their twin: device/transforms.py."""
+"""The nets around z on a CPU, in integers: analysis, q(z|x), and synthesis. Their twin: device/transforms.py."""
 
 import math
 from collections.abc import Callable

@@ -26,7 +26,7 @@ Shape = tuple[int, int, int]  # pictures, height, width
 
 
 class Nets(Protocol):
-    """Analysis and synthesis, and where they are: transforms.Nets of this room on a CPU, that of the room device on any device."""
+    """Analysis and synthesis, and where they are: those of transforms.py, or of the room of devices."""
 
     config: VlaeConfig
     device: str
