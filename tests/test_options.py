@@ -95,7 +95,7 @@ def test_what_needs_torch_says_what_to_install(given):
     code = f"import sys; sys.modules['torch'] = None; from vlaezip.options import options; options(**{given})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "OptionError" in done.stderr
-    assert "needs torch, which is not installed: pip install torch" in done.stderr
+    assert "needs torch, which is not installed: pip install 'vlaezip[torch]'" in done.stderr
 
 
 def test_a_side_that_is_too_long_is_called_so():

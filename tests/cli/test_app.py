@@ -325,7 +325,7 @@ def test_what_needs_torch_says_so_in_a_line(folder):
     environment = os.environ | {"PYTHONPATH": str(Path(vlaezip.__file__).parents[1])}
     done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.endswith("Error: effort needs torch, which is not installed: pip install torch\n")
+    assert done.stderr.endswith("Error: effort needs torch, which is not installed: pip install 'vlaezip[torch]'\n")
 
 
 @pytest.mark.parametrize("kept", [False, True])

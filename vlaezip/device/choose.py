@@ -17,7 +17,7 @@ def import_torch(what: str) -> ModuleType:
     try:
         import torch
     except ImportError:
-        raise OptionError(f"{what} needs torch, which is not installed: pip install torch") from None
+        raise OptionError(f"{what} needs torch, which is not installed: pip install 'vlaezip[torch]'") from None
     return torch
 
 
