@@ -1,1 +1,4 @@
-"""Scripts that measure vlaezip beside other codecs: `python -m benchmarks.NAME` writes benchmarks/results/NAME.md."""
+"""Scripts that measure vlaezip beside other codecs: `python -m benchmarks.NAME` writes benchmarks/results/NAME.md.
+
+What several of them use is in lib.
+"""

@@ -27,7 +27,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from benchmarks import ablation_results, pictures, report
+from benchmarks.lib import ablation_results, pictures, report
 from vlaezip.model.config import LocalConfig, Window
 from vlaezip.model.window import input_units
 from vlaezip.paper import likelihood

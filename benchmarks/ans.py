@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks import pictures, report
-from benchmarks.pictures import Pixels
-from benchmarks.report import Table
+from benchmarks.lib import pictures, report
+from benchmarks.lib.pictures import Pixels
+from benchmarks.lib.report import Table
 from vlaezip.codec import block
 from vlaezip.coding import ans, quantiles
 from vlaezip.coding.logistic import Grid, Ints, Mixture, intervals, uniform_grid

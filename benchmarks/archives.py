@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vlaezip
-from benchmarks import pictures, report
+from benchmarks.lib import pictures, report
+from benchmarks.lib.report import Table
 from benchmarks.price import latent_bits
-from benchmarks.report import Table
 from vlaezip.codec import archive
 from vlaezip.codec import block as codec
 from vlaezip.coding.quantiles import quantiles

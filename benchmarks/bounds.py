@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import pictures, report
-from benchmarks.report import Table
+from benchmarks.lib import pictures, report
+from benchmarks.lib.report import Table
 from vlaezip.paper import likelihood
 from vlaezip.paper.likelihood import NATS, standard_error
 from vlaezip.train import sets

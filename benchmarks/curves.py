@@ -14,8 +14,8 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 
-from benchmarks import report
-from benchmarks.lossy_tables import Curves
+from benchmarks.lib import report
+from benchmarks.lib.lossy_tables import Curves
 
 OUT = report.ROOT / "docs" / "lossy.png"
 PANELS = {  # of each measure, its axis

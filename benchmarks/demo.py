@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vlaezip
-from benchmarks import example, metrics, peers, pictures
-from benchmarks.report import Table
+from benchmarks import example
+from benchmarks.lib import metrics, peers, pictures
+from benchmarks.lib.report import Table
 
 OUT = Path("build/demo")
 NAMES = {"PNG": "PNG, optimised", "WebP": "WebP, lossless", "JPEG XL 9": "JPEG XL, lossless, effort 9"}

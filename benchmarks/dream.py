@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vlaezip
-from benchmarks import lossy, metrics, pictures, report, texture
-from benchmarks.report import Table
+from benchmarks import lossy
+from benchmarks.lib import metrics, pictures, report, texture
+from benchmarks.lib.report import Table
 from vlaezip.format import container
 from vlaezip.format.container import Kind
 from vlaezip.options import DEFAULT_TEMPERATURE, Options

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vlaezip
-from benchmarks import lossless, pictures, report
-from benchmarks.report import Table
+from benchmarks import lossless
+from benchmarks.lib import pictures, report
+from benchmarks.lib.report import Table
 from vlaezip.format.container import read
 
 Pixels = NDArray[np.uint8]

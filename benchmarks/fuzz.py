@@ -21,9 +21,10 @@ import numpy as np
 from PIL import Image
 
 import vlaezip
-from benchmarks import example, report
-from benchmarks.mutations import BLIND, RARE, SEALED, Mutation
-from benchmarks.report import Table
+from benchmarks import example
+from benchmarks.lib import report
+from benchmarks.lib.mutations import BLIND, RARE, SEALED, Mutation
+from benchmarks.lib.report import Table
 from vlaezip.errors import VlaezipError
 from vlaezip.format.container import Kind
 

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks import pictures, report
-from benchmarks.pictures import Pixels
-from benchmarks.report import Table
+from benchmarks.lib import pictures, report
+from benchmarks.lib.pictures import Pixels
+from benchmarks.lib.report import Table
 from vlaezip import api
 from vlaezip import batch as together
 from vlaezip.codec import lossless

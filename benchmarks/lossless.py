@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import peers, pictures, report
-from benchmarks.peers import Peer
-from benchmarks.report import Table
+from benchmarks.lib import peers, pictures, report
+from benchmarks.lib.peers import Peer
+from benchmarks.lib.report import Table
 
 Pixels = NDArray[np.uint8]
 

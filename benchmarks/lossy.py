@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vlaezip
-from benchmarks import metrics, peers, pictures, report, scores
-from benchmarks.lossy_tables import curves, tables
-from benchmarks.scores import Curve, Original, Outcome
+from benchmarks.lib import metrics, peers, pictures, report, scores
+from benchmarks.lib.lossy_tables import curves, tables
+from benchmarks.lib.scores import Curve, Original, Outcome
 from vlaezip.errors import ImageError
 
 Pixels = NDArray[np.uint8]

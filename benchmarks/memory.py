@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import report
-from benchmarks.report import Table
+from benchmarks.lib import report
+from benchmarks.lib.report import Table
 
 WIDTH, HEIGHT = 6000, 4000
 SMALL = 256, 256
@@ -47,7 +47,8 @@ def mosaic(out: Path, data: Path | None, width: int, height: int) -> None:
     import numpy as np
     from PIL import Image
 
-    from benchmarks import example, pictures
+    from benchmarks import example
+    from benchmarks.lib import pictures
 
     found = list(pictures.load(data).values()) if data else [example.make(seed=s) for s in range(4)]
     side = min(min(x.shape[:2]) for x in found)

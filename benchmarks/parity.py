@@ -7,7 +7,7 @@ Both see the same pixels and the same z. The must is 0.3 %.
 
 from statistics import mean
 
-from benchmarks import pictures, report
+from benchmarks.lib import pictures, report
 from vlaezip.model import weights
 from vlaezip.train.parity import Parity, parity
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 import vlaezip
-from benchmarks import pictures, report
+from benchmarks.lib import pictures, report
 from vlaezip import api
 from vlaezip.codec import block
 from vlaezip.coding import ans

@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks import ablations, pictures, report
-from benchmarks.report import Table
+from benchmarks import ablations
+from benchmarks.lib import pictures, report
+from benchmarks.lib.report import Table
 from vlaezip.codec import block
 from vlaezip.model import weights
 from vlaezip.model.vlae import Vlae

@@ -17,9 +17,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import report
+from benchmarks.lib import report
+from benchmarks.lib.report import Table
 from benchmarks.memory import run
-from benchmarks.report import Table
 
 SIZES = "32,64,128,256,512,1024,2048,4096,8192"
 OURS = ("photo", "photo-fast")
@@ -35,7 +35,7 @@ def child(options: argparse.Namespace) -> dict[str, float]:
     import numpy as np
     from PIL import Image
 
-    from benchmarks import peers, pictures
+    from benchmarks.lib import peers, pictures
 
     Image.MAX_IMAGE_PIXELS = None
     pictures.use_threads(options.child_threads)

@@ -17,8 +17,9 @@ from statistics import mean, median
 
 from PIL import Image
 
-from benchmarks import example, report
-from benchmarks.report import Table
+from benchmarks import example
+from benchmarks.lib import report
+from benchmarks.lib.report import Table
 
 THREADS = (1, 2)
 STARTS = 7
@@ -41,7 +42,7 @@ def jobs(options: argparse.Namespace) -> Seconds:
     import numpy as np
 
     import vlaezip
-    from benchmarks import pictures
+    from benchmarks.lib import pictures
 
     def run(x: pictures.Pixels) -> dict[str, float]:
         image = Image.fromarray(x)

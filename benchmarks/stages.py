@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 import vlaezip
-from benchmarks import pictures, report
-from benchmarks.pictures import Pixels
-from benchmarks.report import Table
+from benchmarks.lib import pictures, report
+from benchmarks.lib.pictures import Pixels
+from benchmarks.lib.report import Table
 from vlaezip import api
 from vlaezip.codec import block, lossless
 from vlaezip.coding import ans

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import vlaezip
-from benchmarks import peers
-from benchmarks.scores import Curve, Original
+from benchmarks.lib import peers
+from benchmarks.lib.scores import Curve, Original
 
 PAGE = Path(__file__).with_name("crops.png")
 PEERS = ("JPEG", "WebP", "AVIF")

@@ -137,7 +137,7 @@ def headings(path):
 
 def options_of(module):
     """Options that a module's parser takes, or that of all benchmarks."""
-    files = [ROOT / f"{module.replace('.', '/')}.py", ROOT / "benchmarks/pictures.py"]
+    files = [ROOT / f"{module.replace('.', '/')}.py", ROOT / "benchmarks/lib/pictures.py"]
     return {o for f in files for o in re.findall(r'"(--?[a-z][\w-]*)"', f.read_text())}
 
 

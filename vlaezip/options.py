@@ -12,6 +12,8 @@ from vlaezip.model import weights
 from vlaezip.search.effort import EFFORTS
 
 MAX_SEED = 2**32 - 1
+QUALITIES = 8  # of the models that ship
+DEFAULT_MODEL = weights.DEFAULT
 DEFAULT_QUALITY = 6
 DEFAULT_TEMPERATURE = 0.94
 TEMPERATURE_ONE = 64  # what a file's header counts in
@@ -30,7 +32,7 @@ class Options:
     temperature: float | None = None
     device: str = "auto"
     strip: bool = False
-    model: str = weights.DEFAULT
+    model: str = DEFAULT_MODEL
     effort: int = 0
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.bjontegaard import bd_rate, pchip
+from benchmarks.lib.bjontegaard import bd_rate, pchip
 
 RATES, DECIBELS = np.array([0.1, 0.21, 0.4, 0.9]), np.array([27.0, 29.1, 30.6, 32.0])
 rising = st.lists(st.floats(0.05, 3), min_size=2, max_size=8).map(np.cumsum)

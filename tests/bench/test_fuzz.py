@@ -4,7 +4,7 @@ import pytest
 
 import vlaezip
 from benchmarks import fuzz
-from benchmarks.mutations import BLIND, SEALED, put_together, take_apart
+from benchmarks.lib.mutations import BLIND, SEALED, put_together, take_apart
 from vlaezip.format.container import Kind
 
 COUNT = 300

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks import example, metrics
+from benchmarks import example
+from benchmarks.lib import metrics
 
 
 def noisy(x, deviation):

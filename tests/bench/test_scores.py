@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.lossy_tables import curves, tables
-from benchmarks.peers import LossyPeer
-from benchmarks.scores import Curve, Original, Outcome
+from benchmarks.lib.lossy_tables import curves, tables
+from benchmarks.lib.peers import LossyPeer
+from benchmarks.lib.scores import Curve, Original, Outcome
 
 X = np.random.default_rng(0).integers(0, 256, (176, 176, 3), np.uint8)
 ORIGINAL = Original(X, [])

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from benchmarks import example, texture
+from benchmarks import example
+from benchmarks.lib import texture
 
 seeds = st.integers(0, 1000)
 few = settings(max_examples=5)

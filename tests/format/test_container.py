@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.mutations import put_together, take_apart
+from benchmarks.lib.mutations import put_together, take_apart
 from vlaezip.errors import CorruptFile, FileError, UnsupportedVersion
 from vlaezip.format import container
 from vlaezip.format.container import (

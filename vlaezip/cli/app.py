@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,26 @@ from vlaezip import __version__
 from vlaezip.cli import research
 from vlaezip.cli.jobs import TROUBLE, Job, fail, finish, grouped, plan, reason, run, together, usable
 from vlaezip.cli.paths import STREAM, check_target, is_terminal, read, reading, resemble, write, writing
+from vlaezip.device.choose import DEVICES
 from vlaezip.errors import ImageError, VlaezipError, VlaezipWarning
 from vlaezip.format import container
-from vlaezip.options import MAX_SEED, check_draws
+from vlaezip.options import (
+    DEFAULT_QUALITY,
+    DEFAULT_TEMPERATURE,
+    MAX_SEED,
+    QUALITIES,
+    TEMPERATURE_ONE,
+    Options,
+    check_draws,
+)
 from vlaezip.options import options as checked
+from vlaezip.search.effort import EFFORTS
 
 PICTURES = frozenset(
     {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".tga", ".tif"}
     | {".tiff", ".webp"}
 )
+DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Options)}
 SHARES = 1000  # steps of a bar
 SIGNALLED = 128  # plus the number of a signal: what shells report
 
@@ -78,7 +90,7 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
         click.option("-r", "--recursive", is_flag=True, help="Go into directories; -o mirrors their tree."),
         click.option("-f", "--force", is_flag=True, help="Overwrite files that exist."),
         click.option("--preserve", is_flag=True, help="Give files the permissions and times of their sources."),
-        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+        click.option("--device", type=click.Choice(DEVICES), default=DEFAULTS["device"], show_default=True),
         click.option("-o", "--out", help="File or directory to write; - is stdout.  [default: beside the source]"),
     ):
         command = option(command)
@@ -88,25 +100,29 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
 @commands.command()
 @click.argument("files", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--lossless", is_flag=True, help="Keep every pixel.")
-@click.option("-q", "--quality", type=int, help="1 is smallest, 8 is best.  [default: 6]")
-@click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, help="Of the texture that is dreamed.")
-@click.option("--temperature", type=float, help="How lively that texture is.")
+@click.option("-q", "--quality", type=int, help=f"1 is smallest, {QUALITIES} is best.  [default: {DEFAULT_QUALITY}]")
+@click.option(
+    "--seed", type=click.IntRange(0, MAX_SEED), default=DEFAULTS["seed"], help="Of the texture that is dreamed."
+)
+@click.option("--temperature", type=float, help=f"How lively that texture is.  [default: {DEFAULT_TEMPERATURE}]")
 @click.option("--strip", is_flag=True, help="Leave ICC profile, EXIF and XMP out.")
 @click.option(
     "--effort",
-    type=click.IntRange(0, 9),
-    default=0,
-    help="Fit the model to the picture first: about a minute at 9, decoding takes no longer.  [default: 0]",
+    type=click.IntRange(0, EFFORTS - 1),
+    default=DEFAULTS["effort"],
+    show_default=True,
+    help=f"Fit the model to the picture first: about a minute at {EFFORTS - 1}, decoding takes no longer.",
 )
-@click.option("--model", default="photo", help="photo; or photo-fast, a smaller one for lossless files.")
+@click.option("--model", default=DEFAULTS["model"], help="photo; or photo-fast, a smaller one for lossless files.")
 @click.option(
     "--archive", is_flag=True, help="One lossless file of a folder of small pictures, all of one size and mode."
 )
 @click.option(
     "--draws",
-    type=click.IntRange(1, 64),
+    type=click.IntRange(1, container.MAX_DRAWS),
     default=1,
-    help="Of z, for each picture of an archive: more are smaller, and slower both ways.  [default: 1]",
+    show_default=True,
+    help="Of z, for each picture of an archive: more are smaller, and slower both ways.",
 )
 @shared
 def compress(
@@ -374,7 +390,7 @@ def describe(name: str, told: container.Info) -> str:
     elif h.kind != container.Kind.STORED:
         lines.append(f"  model {h.model.hex()}, tiles of {h.tile}, {h.lanes} lanes")
     if h.kind == container.Kind.LOSSY:
-        lines.append(f"  quality {h.quality + 1}, temperature {h.temperature / 64:.2f}, seed {h.seed}")
+        lines.append(f"  quality {h.quality + 1}, temperature {h.temperature / TEMPERATURE_ONE:.2f}, seed {h.seed}")
     lines.append("  " + ", ".join(f"{chunk} {grouped(count)}" for chunk, count in told.sizes.items()))
     return "\n".join(lines)
 

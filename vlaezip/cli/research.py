@@ -13,6 +13,7 @@ import click
 from vlaezip.cli.jobs import TROUBLE, fail, grouped, usable
 from vlaezip.cli.paths import read, write
 from vlaezip.device.choose import import_torch
+from vlaezip.options import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from vlaezip.train.presets import Recipe
@@ -156,7 +157,7 @@ def sheet(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--set", "name", help="Take test pictures of this set, in place of files.")
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Where sets are.")
 @click.option("--count", type=click.IntRange(1, 4096), default=32, show_default=True, help="Pictures of the set.")
-@click.option("--model", help="[default: that of the set; of files, photo]")
+@click.option("--model", help=f"[default: that of the set; of files, {DEFAULT_MODEL}]")
 @click.option("--search", is_flag=True, help="Look for a z that is worth its bits: small pictures only, seconds each.")
 @sheet
 def reconstruct(
@@ -172,7 +173,7 @@ def reconstruct(
         raise click.UsageError("name pictures, or a set: --set NAME --data DIR")
     try:
         some = examples(name, data, count) if name and data else None
-        net = weights.load(weights.find(model or name or "photo").path, "lossless")
+        net = weights.load(weights.find(model or name or DEFAULT_MODEL).path, "lossless")
         if some is not None:
             x = sheets.adapt(net, some)
         else:
@@ -195,7 +196,7 @@ def examples(name: str, data: Path, count: int) -> "Pictures":
 
 
 @click.command()
-@click.option("--model", default="photo", show_default=True)
+@click.option("--model", default=DEFAULT_MODEL, show_default=True)
 @click.option("--count", type=click.IntRange(1, 4096), default=64, show_default=True)
 @click.option("--side", type=click.IntRange(1, 1024), help="Of a picture, in pixels.  [default: as in its set, or 28]")
 @sheet

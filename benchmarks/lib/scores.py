@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks import metrics, texture
-from benchmarks.peers import LossyPeer
+from benchmarks.lib import metrics, texture
+from benchmarks.lib.peers import LossyPeer
 
 Pixels = NDArray[np.uint8]
 TOOLS = {

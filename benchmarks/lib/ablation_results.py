@@ -7,8 +7,8 @@ from typing import Any
 import matplotlib
 from torch import Tensor
 
-from benchmarks import report
-from benchmarks.report import Table
+from benchmarks.lib import report
+from benchmarks.lib.report import Table
 from vlaezip.paper.likelihood import NATS, Likelihood, standard_error
 
 matplotlib.use("Agg")

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.bjontegaard import bd_rate
-from benchmarks.report import Table
-from benchmarks.scores import Outcome
+from benchmarks.lib.bjontegaard import bd_rate
+from benchmarks.lib.report import Table
+from benchmarks.lib.scores import Outcome
 
 Outcomes = Mapping[int, Sequence[Outcome]]  # of each quality, the pictures
 Curves = dict[str, list[dict[str, float]]]  # of preview, dream and each peer: a point a quality

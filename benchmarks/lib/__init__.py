@@ -1,0 +1,1 @@
+"""What several benchmarks use: none of it is run by itself."""
