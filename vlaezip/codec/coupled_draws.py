@@ -20,7 +20,7 @@ from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
 from vlaezip.model import local_ar
 from vlaezip.model.local_ar import LocalAR, Scene
-from vlaezip.model.window import wavefront
+from vlaezip.model.wavefront import wavefront
 
 NOISE_BITS = 18  # of the uniform number that a value of z is drawn by; with 12, files were 1.6 % longer
 POINTS, APART = 1 << NOISE_BITS, 1 << (PRECISION - NOISE_BITS)
