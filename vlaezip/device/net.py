@@ -127,7 +127,7 @@ class Parts(Protocol):
     OPERAND: torch.dtype
 
     def look(self, net: Net, field: Field, rows: Rows, line: Tensor) -> None:
-        """Fill inputs, base and size: the twin of window.Reach.look."""
+        """Fill inputs, base and size: the twin of window.Reach.describe."""
 
     def product(self, layer: Layer, kind: int, x: Tensor, out: Tensor) -> None:
         """floor((x @ weight + bias) * scale); clamped for RECTIFIED, added to x and clamped for RESIDUAL."""
@@ -136,10 +136,13 @@ class Parts(Protocol):
         """Read the answers: the twin of mixture.mixture_kernel."""
 
     def pop(self, net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
-        """Symbols off every message, into values, and what later groups see of them: parts.take and parts.learn."""
+        """Symbols off every message, into values, and what later groups see of them.
+
+        The twin of local_kernels.pop_symbols and local_kernels.record_symbols.
+        """
 
     def draw(self, net: Net, field: Field, rows: Rows, line: Tensor) -> None:
-        """Put values where windows see them: parts.draw."""
+        """Put values where windows see them: local_kernels.write_values."""
 
 
 def build(net: LocalAR, steps: Steps, grey: bool, warmth: int, device: torch.device, operand: torch.dtype) -> Net:

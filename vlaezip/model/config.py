@@ -70,7 +70,7 @@ class VlaeConfig:
     guided: the synthesis is told the level.
     lambdas: weight of the preview's squared error against bits a pixel, a level: what search/latent.py minimises.
     channels, values: of a picture; its samples are 0..values - 1.
-    anchor: reach of the boxes whose means a dream leaves to the preview (block.anchored); 0: it leaves nothing.
+    anchor: reach of the boxes whose means a dream leaves to the preview (dream.anchored); 0: it leaves nothing.
     """
 
     unshuffle: int

@@ -16,7 +16,7 @@ from vlaezip.coding.tables import PRECISION
 from vlaezip.model import local_ar
 from vlaezip.model.local_ar import LocalAR, Scene
 from vlaezip.model.vlae import Vlae
-from vlaezip.model.window import wavefront
+from vlaezip.model.wavefront import wavefront
 
 WIDER = 1.25  # cells against those that cost what bits-back would
 PRICE = 2.0  # of a bit of z, in bits of pixels
