@@ -18,10 +18,10 @@ from vlaezip.exact import kernel_cache
 PACKAGE = Path(kernel_cache.__file__).parents[1]
 KNOW = """
 import numpy as np
-from vlaezip.model.window import know
+from vlaezip.model.window import write_contrasts
 known = np.zeros((1, 1), np.int16)
-know(np.array([[255]], np.int32), np.array([[0]], np.int32), np.zeros(1, np.int64), known)
-print(known[0, 0], sum(know.stats.cache_hits.values()))
+write_contrasts(np.array([[255]], np.int32), np.array([[0]], np.int32), np.zeros(1, np.int64), known)
+print(known[0, 0], sum(write_contrasts.stats.cache_hits.values()))
 """  # a contrast beyond CONTRAST_MAX, which stands in another file
 EVERYTHING = """
 import sys, numba, vlaezip
