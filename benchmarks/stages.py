@@ -27,7 +27,7 @@ from vlaezip.exact.law import Affine
 from vlaezip.format import container, contest, pixels
 from vlaezip.model import local_ar, local_kernels, weights
 from vlaezip.model.vlae import Vlae
-from vlaezip.model.window import look_median
+from vlaezip.model.window import median_inputs
 
 ROUNDS = 3
 CHUNK = 192  # places: half a step of a picture of 768 x 512
@@ -51,9 +51,7 @@ def gather(picture: Any, rows: Any, chunk: int) -> None:
     """All windows of a picture."""
     for start in range(0, len(picture.order) - chunk + 1, chunk):
         spot, base, size = picture.spot[start : start + chunk], rows.base, rows.size
-        look_median(
-            picture.flat, picture.shown.shape[1], spot, picture.stretches, picture.ring, rows.inputs, base, size
-        )
+        median_inputs(picture.flat, picture.shown.shape[1], spot, picture.runs, picture.ring, rows.inputs, base, size)
 
 
 @numba.njit(nogil=True)
@@ -66,7 +64,7 @@ def multiply(net: Any, rows: Any, chunks: int, chunk: int) -> None:
         for group in range(len(net.groups)):
             matmul.product(net.layers, 1 + net.depth + group, matmul.RECTIFIED, rows.trunk, rows.head, chunk)
             last = 1 + net.depth + len(net.groups) + group
-            matmul.product(net.layers, last, matmul.PLAIN, rows.head, rows.answers, chunk)
+            matmul.product(net.layers, last, matmul.PLAIN, rows.head, rows.outputs, chunk)
 
 
 @numba.njit(nogil=True)
@@ -74,7 +72,7 @@ def answers(net: Any, rows: Any, chunks: int, chunk: int) -> None:
     """The heads' products, and mixtures."""
     for _ in range(chunks):
         for group in range(len(net.groups)):
-            local_kernels.answer(net, rows, group, chunk)
+            local_kernels.evaluate_mixtures(net, rows, group, chunk)
 
 
 @numba.njit(nogil=True)
@@ -84,7 +82,7 @@ def heads(net: Any, rows: Any, chunks: int, chunk: int) -> None:
         for group in range(len(net.groups)):
             matmul.product(net.layers, 1 + net.depth + group, matmul.RECTIFIED, rows.trunk, rows.head, chunk)
             last = 1 + net.depth + len(net.groups) + group
-            matmul.product(net.layers, last, matmul.PLAIN, rows.head, rows.answers, chunk)
+            matmul.product(net.layers, last, matmul.PLAIN, rows.head, rows.outputs, chunk)
 
 
 def macs(net: Vlae) -> int:
@@ -122,12 +120,12 @@ def stages(x: Pixels, model: str) -> dict[str, float]:
     file = container.read(data)
     z = block.first_latent(net, whole)
     scene = net.pixel_scene(z, (1, *x.shape[:2]))
-    canvas, shape = local_ar.Canvas(net.config.pixel, scene, whole), local_ar.shape_of(net.pixel, scene)
-    rows = local_ar.buffers(net.config.pixel, len(net.pixel.stem.weight), CHUNK)
+    canvas, shape = local_ar.Canvas(net.config.pixel, scene, whole), local_ar.packed_net(net.pixel, scene)
+    rows = local_ar.buffers_for(net.config.pixel, len(net.pixel.stem.weight), CHUNK)
     coded = local_ar.encode_intervals(net.pixel, scene, whole)
     message = ans.push(ans.empty(file.header.lanes), *coded)
     chunks = len(canvas.order) // CHUNK
-    local_kernels.begin(shape, canvas.picture, rows, 0, CHUNK)  # what kernels alone are run on
+    local_kernels.evaluate_trunk(shape, canvas.arrays, rows, 0, CHUNK)  # what kernels alone are run on
     mixing = seconds(lambda: answers(shape, rows, chunks, CHUNK)) - seconds(lambda: heads(shape, rows, chunks, CHUNK))
     found = {
         "encode, all": seconds(lambda: vlaezip.compress(image, lossless=True, model=model)),
@@ -140,7 +138,7 @@ def stages(x: Pixels, model: str) -> dict[str, float]:
         "guess at PNG": seconds(lambda: contest.may_be_smaller(pixels.split(image), len(data))),
         "wavefront": seconds(lambda: local_ar.pop(net.pixel, scene, message)),
         "of it canvas": seconds(lambda: local_ar.Canvas(net.config.pixel, scene, whole)),
-        "of it windows": seconds(lambda: gather(canvas.picture, rows, CHUNK)),
+        "of it windows": seconds(lambda: gather(canvas.arrays, rows, CHUNK)),
         "of it products": seconds(lambda: multiply(shape, rows, chunks, CHUNK)),
         "of it mixtures": mixing,
         "container": seconds(lambda: container.write(container.read(data))),

@@ -67,7 +67,7 @@ def lossless(pixels: np.ndarray) -> str:
 positions of {z.shape[3]} channels. At the first position q(z|x) has the means `{numbers(q.mean[0, 0, 0])}`, in 1/16 of the fine grid,
 and the scale indices `{numbers(q.scale[0, 0, 0])}` (index s is a scale of exp((s - 64) / 16) steps).
 
-**Rounding** (`codec.py`). The first block on a stack has nothing to pop bits from, so z is the mean rounded to the steps
+**Rounding** (`block.py`). The first block on a stack has nothing to pop bits from, so z is the mean rounded to the steps
 `{numbers(model.rounding[0])}` of level 0: `{numbers(z[0, 0, 0])}`.
 
 **Features.** The synthesis net turns z into {features.shape[3]} maps of the picture's size, c(z). At the first pixel:

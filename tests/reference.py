@@ -124,7 +124,7 @@ def contrast(difference, size):
 
 
 def stored(layer):
-    """(weight [O, I], bias, shift) of an exact.Affine."""
+    """(weight [O, I], bias, shift) of an law.Affine."""
     return layer.weight.T.astype(np.int64), layer.bias.astype(np.int64), layer.shift.astype(np.int64)
 
 

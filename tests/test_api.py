@@ -20,14 +20,15 @@ from PIL import Image
 
 import vlaezip
 from vlaezip import api
-from vlaezip.codec import block, lossless
+from vlaezip.codec import block
 from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile, OptionError, UnknownModel, VlaezipError
-from vlaezip.format import pixels
+from vlaezip.format import contest, pixels
 from vlaezip.format.container import Container, Header, Kind, read, write
 from vlaezip.model import weights
 from vlaezip.options import DEFAULT_QUALITY
+from vlaezip.search import tuning
 
 MODES = ("1", "P", "L", "LA", "RGB", "RGBA")
 MODELLED = ("L", "LA", "RGB", "RGBA")
@@ -243,15 +244,15 @@ TALL = {
 @pytest.mark.parametrize("name", TALL)
 def test_a_glance_at_tall_pictures_decides_as_a_longer_look_does(name, monkeypatch):
     picture, share = pixels.split(TALL[name]), np.array([0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2])
-    sizes = [round(s * api.deflated(picture, api.STRIP)) for s in share]
-    glances = [api.may_be_smaller(picture, size) for size in sizes]
-    monkeypatch.setattr(api, "MANY_STRIPS", 1 << 20)
-    assert glances == [api.may_be_smaller(picture, size) for size in sizes]
+    sizes = [round(s * contest.deflated(picture, contest.STRIP)) for s in share]
+    glances = [contest.may_be_smaller(picture, size) for size in sizes]
+    monkeypatch.setattr(contest, "MANY_STRIPS", 1 << 20)
+    assert glances == [contest.may_be_smaller(picture, size) for size in sizes]
 
 
 def tuned(image, effort, monkeypatch):
     """A lossless file with a tuning: the price of one chunk is let go, so that a small picture can have it."""
-    monkeypatch.setattr(lossless, "CHUNK_MAX", -(10**9))
+    monkeypatch.setattr(tuning, "CHUNK_MAX", -(10**9))
     data = api.compress(image, lossless=True, effort=effort)
     assert read(data).tuning is not None
     return data

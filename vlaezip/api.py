@@ -179,9 +179,9 @@ def compress_archive(
     """Pictures by their names, all of one size and mode (1, L or RGB), as one .vlz file: lossless, and deterministic.
 
     They share one chain of bits-back, so a file is as long as the model says, and none comes back without the others.
-    draws: of z for each picture, 1..64: the length goes from -ELBO towards the likelihood (coupled.py), and the time of
-    both ways up, for every draw by that of one encoding. Metadata is left out, with a warning that names it. Raises
-    OptionError, and ImageError for pictures or names that are not taken.
+    draws: of z for each picture, 1..64: the length goes from -ELBO towards the likelihood (coupled_draws.py), and the
+    time of both ways up, for every draw by that of one encoding. Metadata is left out, with a warning that names it.
+    Raises OptionError, and ImageError for pictures or names that are not taken.
     """
     check_draws(draws)
     info, device = found(model), choose(device)

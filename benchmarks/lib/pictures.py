@@ -32,7 +32,7 @@ def arguments(text: str | None) -> argparse.ArgumentParser:
 
 
 def use_threads(count: int | None) -> None:
-    """So many threads for the codec (vlaezip.threads), and for torch where it is or will be imported."""
+    """So many threads for the codec (vlaezip.exact.threads), and for torch where it is or will be imported."""
     if count is not None:
         os.environ["OMP_NUM_THREADS"] = str(count)
         if (torch := sys.modules.get("torch")) is not None:

@@ -343,7 +343,7 @@ def test_a_first_run_says_that_it_compiles(kept, tmp_path):
 
     place = Path(told().stdout.strip())
     if kept:
-        (place / "vlaezip.model.local_kernels.encode_part.0").touch()
+        (place / "vlaezip.model.local_kernels.encode_share.0").touch()
     assert ("compiling" in told().stderr) == (not kept)
 
 

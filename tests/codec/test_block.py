@@ -6,6 +6,7 @@ import random_nets
 from pictures import photo
 
 from vlaezip.codec import block
+from vlaezip.codec import dream as dreams
 from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
@@ -161,7 +162,7 @@ def dream(model, seed=0, number=0, temperature=48, grey=False):
     _, preview, features = next(iter(block.previews(model, z, 1024)))
     if grey:
         preview = np.repeat(preview[..., 1:2], 3, 3)
-    drawn = block.dream(model, preview, features, (1, 40, 56), grey, temperature, (seed, number))
+    drawn = dreams.dream(model, preview, features, (1, 40, 56), grey, temperature, (seed, number))
     return preview[0, :40, :56], drawn[0]
 
 
@@ -202,10 +203,10 @@ def test_anchored_dreams_leave_what_is_wide_to_the_preview(reach):
     residual, area = (dreamt - preview)[0], (2 * reach + 1) ** 2
     wide = (spread_out(spread_out(residual, reach), reach) + area**2 // 2) // area**2
     expected = np.clip(preview[0] + residual - wide, 0, 255)
-    assert (block.anchored(dreamt, preview, reach)[0] == expected).all()
+    assert (dreams.anchored(dreamt, preview, reach)[0] == expected).all()
 
 
 def test_an_anchor_takes_off_what_is_even_and_none_takes_off_nothing():
     preview = noise((1, 20, 30)) // 2 + 40
-    assert (block.anchored(preview + 25, preview, 2) == preview).all()
-    assert (block.anchored(preview + 25, preview, 0) == preview + 25).all()
+    assert (dreams.anchored(preview + 25, preview, 2) == preview).all()
+    assert (dreams.anchored(preview + 25, preview, 0) == preview + 25).all()

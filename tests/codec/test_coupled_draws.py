@@ -116,7 +116,7 @@ def test_worth_is_the_mass_of_each_picture(kind, grey):
         x[:] = x[..., :1]
     z = codec.first_latent(net, x)
     scene = net.pixel_scene(z, SHAPE, grey)
-    found = coupled_draws.worth(net.pixel, scene, x)
+    found = coupled_draws.log_mass(net.pixel, scene, x)
     for n in range(SHAPE[0]):
         alone = net.pixel_scene(z[n : n + 1], (1, *SHAPE[1:]), grey)
         intervals = local_ar.encode_intervals(net.pixel, alone, x[n : n + 1])

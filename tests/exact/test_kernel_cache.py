@@ -37,7 +37,7 @@ print(*[k.__name__ for k in kernels if sum(k.stats.cache_misses.values())])
 FORK = """
 import os, sys, threading, time
 from numba.core.compiler_lock import global_compiler_lock
-from vlaezip.model.window import wavefront
+from vlaezip.model.wavefront import wavefront
 held = threading.Event()
 def compile():
     with global_compiler_lock:

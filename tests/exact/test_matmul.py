@@ -58,7 +58,7 @@ def test_residual_products_add_their_inputs(seed, width):
 @pytest.mark.parametrize("environment", [{}, GENERIC], ids=["native", "generic"])
 def test_any_processor_gives_the_same(environment, tmp_path):
     """The child compiles for another processor, and compares with int64."""
-    program = "import sys; sys.path.insert(0, 'tests'); import test_packed; test_packed.compare()"
+    program = "import sys; sys.path[:0] = ['tests', 'tests/exact']; import test_matmul; test_matmul.compare()"
     environment = os.environ | environment | {"NUMBA_CACHE_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, env=environment)
 

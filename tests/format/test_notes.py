@@ -112,7 +112,7 @@ def test_notes_are_sorted_distinct_and_not_too_many():
 
 
 def test_the_example_of_the_format_page_is_true():
-    page = (Path(__file__).parents[1] / "docs" / "format.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
     (block,) = re.findall(r"```\n(00 05 00.*?)```", page, re.DOTALL)
     blob = bytes.fromhex("".join(re.findall(r"^(?:[0-9a-f]{2} ?)+", block, re.MULTILINE)))
     assert read(blob) == (Note("Title", "a house"), Note("gamma", (0.5,)))

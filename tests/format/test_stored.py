@@ -12,7 +12,7 @@ from test_pixels import as_file, images, photo, planes, same
 
 from vlaezip import api
 from vlaezip.errors import CorruptFile
-from vlaezip.format import stored
+from vlaezip.format import contest, stored
 from vlaezip.format.container import BANDS, VERSION_2, Container, Header, Kind, read, write
 from vlaezip.format.pixels import join, prepare, save, split
 from vlaezip.format.stored import pack_alpha, store, unpack_alpha, unstore
@@ -193,7 +193,7 @@ def test_a_search_that_stops_takes_no_more_bytes(make, mode, monkeypatch):
 
 @pytest.mark.parametrize("lossless", [False, True])
 def test_large_flat_pictures_are_stored_unmodelled(lossless, monkeypatch):
-    monkeypatch.setattr(api, "encode_lossless", None)
+    monkeypatch.setattr(api.lossless, "encode", None)
     monkeypatch.setattr(api.lossy, "encode", None)
     image = flat("RGB", (2400, 1800))
     file = api.compress(image, lossless=lossless)
@@ -206,7 +206,7 @@ def test_a_model_that_falls_behind_is_not_asked_on(mode, monkeypatch):
     image = drawing(200, 160, mode)
     before = api.compress(image, lossless=True)
     assert read(before).header.kind is Kind.STORED
-    monkeypatch.setattr(api, "LARGE", 100)
+    monkeypatch.setattr(contest, "LARGE", 100)
     monkeypatch.setattr(api, "TILE", 64)
     monkeypatch.setattr(api, "hopeless", lambda kept: 10)
     monkeypatch.setattr(api, "finished", None)
@@ -217,6 +217,6 @@ def test_a_model_that_does_well_on_a_large_picture_is_taken(monkeypatch):
     image = scenery(160, 120)
     before = api.compress(image, lossless=True)
     assert read(before).header.kind is Kind.LOSSLESS
-    monkeypatch.setattr(api, "LARGE", 100)
-    monkeypatch.setattr(api, "SCREEN", 9.0)
+    monkeypatch.setattr(contest, "LARGE", 100)
+    monkeypatch.setattr(contest, "SCREEN", 9.0)
     assert api.compress(image, lossless=True) == before

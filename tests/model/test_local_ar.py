@@ -21,6 +21,7 @@ from vlaezip.errors import CorruptFile
 from vlaezip.exact import threads
 from vlaezip.model import local_ar, local_kernels
 from vlaezip.model.local_ar import Steps
+from vlaezip.model.wavefront import wavefront
 
 SHAPES = [(1, 1, 1), (1, 1, 9), (1, 8, 1), (1, 2, 3), (2, 5, 6), (3, 7, 4)]
 
@@ -91,7 +92,7 @@ def test_intervals_are_those_of_int64_one_place_after_another(kind, grey):
         kind = "median"
     net, scene, x = case(kind, (2, 4, 5), 3, grey)
     expected = reference.intervals(net, scene, x)
-    order, bounds = local_ar.wavefront(2, 4, 5)
+    order, bounds = wavefront(2, 4, 5)
     vectors = []
     for a, b in pairwise(bounds):
         for group in expected:
@@ -214,14 +215,14 @@ def test_a_thread_that_cannot_start_is_done_without(taking_turns, monkeypatch):
 @pytest.mark.parametrize("number", [1, 2])
 def test_buffers_that_cannot_be_had_are_an_error(taking_turns, monkeypatch, number, error):
     decode, _ = taking_turns
-    make, calls = local_ar.buffers, count(1)
+    make, calls = local_ar.buffers_for, count(1)
 
-    def buffers(*words):
+    def buffers_for(*words):
         if next(calls) == number:
             raise error
         return make(*words)
 
-    monkeypatch.setattr(local_ar, "buffers", buffers)
+    monkeypatch.setattr(local_ar, "buffers_for", buffers_for)
     assert isinstance(in_time(decode), error)
 
 
@@ -229,15 +230,15 @@ def test_buffers_that_cannot_be_had_are_an_error(taking_turns, monkeypatch, numb
 @pytest.mark.parametrize("whose", [0, 1])
 def test_a_thread_that_fails_does_not_leave_the_other_waiting(taking_turns, monkeypatch, whose, error):
     decode, expected = taking_turns
-    run = local_kernels.decode_part
+    run = local_kernels.decode_share
 
-    def decode_part(*words):
+    def decode_share(*words):
         if words[-3] == whose:
             raise error
         return run(*words)
 
     with monkeypatch.context() as patch:
-        patch.setattr(local_kernels, "decode_part", decode_part)
+        patch.setattr(local_kernels, "decode_share", decode_share)
         assert isinstance(in_time(decode), error)
     assert (decode() == expected).all()
 

@@ -13,6 +13,7 @@ from safetensors.torch import save_file as save_torch
 from torch.overrides import TorchFunctionMode
 
 from vlaezip.cli import app
+from vlaezip.device import placement
 from vlaezip.errors import ModelError, UnknownModel
 from vlaezip.model import config, weights
 
@@ -115,12 +116,12 @@ def test_foreign_safetensors_are_refused(tmp_path, lacks):
 
 def test_a_file_without_answers_is_refused(path):
     random_nets.save(path, PARTS, FIELDS, {"lossy": ANSWERS["lossy"]})
-    with pytest.raises(ModelError, match="answers"):
+    with pytest.raises(ModelError, match="lacks an answer"):
         load(path)
     metadata = weights.read_info(path).metadata
     save_file(PARTS, path, {k: v for k, v in metadata.items() if k != "answers"})
     with pytest.raises(ModelError):
-        weights.load_under.__wrapped__(path, "lossy", "cpu", "highest")
+        weights.load.__wrapped__(path, "lossy")
 
 
 def test_a_set_that_is_not_there_is_named(path):
@@ -299,15 +300,15 @@ class Lowered(TorchFunctionMode):
 @pytest.mark.parametrize("which", SIZES)
 def test_lowered_precision_of_products_is_noticed(path, which):
     with Lowered(), pytest.raises(ModelError, match="precision"):
-        weights.load(path, which, TORCH)
-    assert weights.load(path, which, TORCH)
+        placement.load(path, which, TORCH)
+    assert placement.load(path, which, TORCH)
 
 
 def test_a_changed_precision_of_products_is_tested_anew(path):
-    before = weights.load(path, "fine", TORCH)
+    before = placement.load(path, "fine", TORCH)
     torch.set_float32_matmul_precision("high")
     try:
-        assert weights.load(path, "fine", TORCH) is not before
+        assert placement.load(path, "fine", TORCH) is not before
     finally:
         torch.set_float32_matmul_precision("highest")
-    assert weights.load(path, "fine", TORCH) is before
+    assert placement.load(path, "fine", TORCH) is before

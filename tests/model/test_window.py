@@ -13,7 +13,7 @@ from mixtures import seeds
 from random_nets import local_config
 
 from vlaezip.device import window as window_torch
-from vlaezip.model import window
+from vlaezip.model import wavefront, window
 from vlaezip.model.config import LATENT_MAX, Window
 from vlaezip.train.presets import LATENT_WINDOW, PIXEL_WINDOW
 
@@ -73,10 +73,10 @@ def test_pad_shows_what_stands_beyond_the_edges(shape, shown, fill, seed):
 def places(shape, shown):
     """The wavefront's places in a padded picture, as a decoder has them: order, bounds, spot, edge, row."""
     b, h, w = shape
-    order, bounds = window.wavefront(b, h, w)
+    order, bounds = wavefront.wavefront(b, h, w)
     row = shown.left + w + shown.right
     spot, edge = np.empty(len(order), np.int32), np.empty(len(order), np.int8)
-    window.lay(order, h, w, shown.up, shown.left, row, spot, edge)
+    wavefront.locate(order, h, w, shown.up, shown.left, row, spot, edge)
     return order, bounds, spot, edge, row
 
 
@@ -92,7 +92,9 @@ def test_drawing_step_by_step_ends_as_pad_and_each_step_sees_it_already(shape, s
     for a, b in pairwise(bounds):
         seen = spot[a:b, None] + offsets
         assert (canvas[seen] == whole.reshape(-1, 2)[seen]).all()
-        window.settle(canvas, spot[a:b], edge[a:b], row, shown, x.reshape(-1, 2)[order[a:b]].astype(np.int32))
+        window.write_padded(
+            canvas, spot[a:b], edge[a:b], row, shown.left, shown.right, x.reshape(-1, 2)[order[a:b]].astype(np.int32)
+        )
     assert (canvas.reshape(whole.shape)[:, :, shown.left :] == whole[:, :, shown.left :]).all()
     assert (canvas.reshape(whole.shape)[:, shown.up + 1 :] == whole[:, shown.up + 1 :]).all()
 
@@ -110,7 +112,7 @@ def test_places_lie_where_pad_puts_them(shape, shown):
 @given(shapes)
 def test_the_order_is_a_permutation_in_steps(shape):
     b, h, w = shape
-    order, bounds = window.wavefront(b, h, w)
+    order, bounds = wavefront.wavefront(b, h, w)
     assert sorted(order.tolist()) == list(range(b * h * w))
     assert len(bounds) == w + 2 * (h - 1) + 1
     assert (bounds[0], bounds[-1]) == (0, b * h * w)
@@ -172,7 +174,7 @@ def test_look_is_describe_on_the_canvas(kind, shape, seed):
         np.empty((n, config.channels), np.int32),
         np.empty(n, np.int64),
     )
-    window.Reach(config, row).look(shown.reshape(-1, config.channels), spot, extra, inputs, base, size)
+    window.Reach(config, row).describe(shown.reshape(-1, config.channels), spot, extra, inputs, base, size)
     assert (inputs[:, :width] == expected.inputs.numpy()[order]).all()
     assert (inputs[:, width:] == extra).all()
     assert (base == expected.base.numpy()[order]).all()
@@ -197,7 +199,7 @@ def test_know_is_contrast(seed):
     rng = np.random.default_rng(seed)
     values, base = rng.integers(-1023, 1024, (2, 30, 2)).astype(np.int32)
     size, known = rng.integers(0, 49, 30), np.empty((30, 2), np.float32)
-    window.know(values, base, size, known)
+    window.write_contrasts(values, base, size, known)
     gain = torch.from_numpy(window.GAIN_OF[size]).float()[:, None]
     assert (known == window_torch.contrast(torch.from_numpy(values - base).float(), gain).numpy()).all()
     assert (known == reference.contrast((values - base).astype(np.int64), size[:, None])).all()

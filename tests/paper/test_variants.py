@@ -11,7 +11,7 @@ from torch.autograd.functional import jacobian
 
 from benchmarks import ablations, probe
 from vlaezip.model.config import LocalConfig, VlaeConfig, Window
-from vlaezip.model.window import wavefront
+from vlaezip.model.wavefront import wavefront
 from vlaezip.paper import likelihood
 from vlaezip.paper.variants import ALONE, GUIDE, Flowed, Grey, TwoLevel, plain
 from vlaezip.train import loop, nets, presets

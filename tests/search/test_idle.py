@@ -18,7 +18,7 @@ from vlaezip.search import idle
 from vlaezip.search.effort import unheard
 
 FORKED = """
-import os, sys, threading, torch, vlaezip, vlaezip.idle
+import os, sys, threading, torch, vlaezip, vlaezip.search.idle
 from PIL import Image
 torch.set_num_threads(2)
 image = Image.radial_gradient("L").resize((72, 48)).convert("RGB").rotate(30)

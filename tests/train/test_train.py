@@ -273,7 +273,7 @@ def test_export_keeps_every_row_under_the_law():
         weight = torch.from_numpy(rng.normal(size=shape) * rng.choice([1e-4, 0.1, 1.0], (shape[0], 1)))
         bias = torch.from_numpy(rng.normal(size=shape[0]))
         w, b, shift = (t.numpy() for t in export.rounded(layer, weight, bias))
-        export.exact.prove(layer.name, w, b, shift, layer.largest)
+        export.law.prove(layer.name, w, b, shift, layer.largest)
         real = weight.numpy() * layer.units / layer.steps[:, None]
         assert (abs(w / 2.0 ** shift[:, None] - real) <= 0.5 / 2.0 ** shift[:, None] + 1e-9).all()
 
@@ -356,3 +356,25 @@ def test_float_nets_have_the_layers_that_models_have():
             random_nets.tensors(recipe.config, "net", 0).keys()
             == export.integers(nets.Vlae(recipe.config), "net").keys()
         )
+
+
+def test_a_steady_rate_lasts_as_long_as_asked():
+    recipe = replace(TINY["tiny-lossless"], steps=1000, stable=0.8)
+    rates = [loop.learning_rate(recipe, step) for step in range(1001)]
+    assert rates[99:801] == [recipe.rate] * 702
+    assert rates[801:] == sorted(rates[801:], reverse=True)
+    assert rates[1000] == 0.0
+
+
+def test_muon_moves_every_weight_and_goes_on_where_it_stopped(pictures, tmp_path):
+    """Two steps at once, and one after the other with a checkpoint between them."""
+    recipe = replace(TINY["tiny-lossless"], steps=2, optimiser="muon")
+    trainer = loop.Trainer(recipe, pictures, tmp_path, "cpu")
+    before = {name: p.clone() for name, p in trainer.net.named_parameters()}
+    list(trainer.run(5))
+    moved = {name for name, p in trainer.net.named_parameters() if not torch.equal(p, before[name])}
+    assert {name for name in before if name.startswith(("pixel.", "prior."))} <= moved
+    again = loop.Trainer(recipe, pictures, tmp_path, "cpu")
+    assert again.step == 2
+    kept, made = again.optimiser.state_dict(), trainer.optimiser.state_dict()
+    assert [len(part["state"]) for part in kept["parts"]] == [len(part["state"]) for part in made["parts"]]

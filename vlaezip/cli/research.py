@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 )
 @click.option("--steps", type=click.IntRange(1), help="Of the optimiser, until its rate is zero.")
 @click.option("--batch", type=click.IntRange(1), help="Pictures, or crops of them, a step.")
-@click.option("--optimiser", type=click.Choice(["adam", "adamax"]))
+@click.option("--optimiser", type=click.Choice(["adam", "adamax", "muon"]))
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Of learning, at its highest.")
+@click.option("--stable", type=click.FloatRange(0, 1, max_open=True), help="Part of the run at that rate.")
 @click.option("--average", type=click.FloatRange(0, 1, max_open=True), help="Decay of the Polyak average; 0: none.")
 @click.option("--beta", type=click.FloatRange(0), help="Weight of the KL.")
 @click.option(
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
 def train(preset: str, data: Path, out: Path, minutes: float, device: str, start: Path | None, **options: Any) -> None:
     """Train PRESET on a directory of pictures, going on where the last run in OUT ended.
 
-    The last eight options change what the preset says; a run that goes on needs those that it began with.
+    The last ten options change what the preset says; a run that goes on needs those that it began with.
     """
     usable(import_torch, "training")
     from vlaezip.train import loop

@@ -1,4 +1,4 @@
-"""Blocks of pixels to ANS words and back: the bits-back chain, the rounded z, dreams.
+"""Blocks of pixels to ANS words and back: the bits-back chain, the rounded z and its preview.
 
 x is int32 [B, H, W, 3] of one shape and any size; z covers it in whole strides, the edge replicated.
 """
@@ -19,7 +19,7 @@ from vlaezip.coding.bits_back import Codec, bits_back, latent_first, whitened
 from vlaezip.coding.categorical import Longs
 from vlaezip.coding.deep_stack import Deep, length, lift, sink, whole
 from vlaezip.coding.logistic import Ints, intervals
-from vlaezip.coding.tables import PRECISION, TEMPERATURE
+from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
 from vlaezip.format.tiles import Tile, split
 from vlaezip.model import local_ar
@@ -27,7 +27,6 @@ from vlaezip.model.vlae import Posterior, Shape, Vlae
 
 MAX_WORDS = 1 << 40  # more than any stack comes to
 FIRST_LEVEL = 0  # rounding of a block that gets no refund
-TRIM = 1 << (PRECISION - 7)  # a dream draws from the middle 126/128 of each mixture: no stray can leave
 
 
 class Refund(IntEnum):
@@ -94,10 +93,10 @@ def posterior_points(model: Vlae, q: Posterior) -> Points:
     return Points(q.mixture(), model.steps(None).grid(q.mean[..., 0].size, channels), q.mean.shape)
 
 
-def weights(model: Vlae, shape: Shape, grey: bool, x: Ints, z: Ints) -> Longs:
-    """log2 p(x, z) of each picture, as coupled.worth gives it."""
-    prior = coupled_draws.worth(model.prior, model.prior_scene(latent_shape(shape, model.config.stride), None), z)
-    return prior + coupled_draws.worth(model.pixel, model.pixel_scene(z, shape, grey), x)
+def log_joint(model: Vlae, shape: Shape, grey: bool, x: Ints, z: Ints) -> Longs:
+    """log2 p(x, z) of each picture, as coupled_draws.log_mass gives it."""
+    prior = coupled_draws.log_mass(model.prior, model.prior_scene(latent_shape(shape, model.config.stride), None), z)
+    return prior + coupled_draws.log_mass(model.pixel, model.pixel_scene(z, shape, grey), x)
 
 
 def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: int, draws: int = 1) -> Codec:
@@ -114,7 +113,7 @@ def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: i
             prior_codec(model, shape, None),
             pixels,
             lambda x: posterior_points(model, posterior(model, x)),
-            lambda x, z: weights(model, shape, grey, x, z),
+            lambda x, z: log_joint(model, shape, grey, x, z),
             shape[0],
             draws,
         )
@@ -220,51 +219,3 @@ def previews(model: Vlae, z: Ints, side: int, level: int = 0) -> Iterator[tuple[
         part = z[:, around.top : around.top + around.height, around.left : around.left + around.width]
         preview, features = (inner(v, tile, around, model.config.stride) for v in model.preview(part, level))
         yield tile, preview, features
-
-
-def dream(
-    model: Vlae,
-    preview: Ints,
-    features: NDArray[np.int16],
-    shape: Shape,
-    grey: bool,
-    temperature: int,
-    key: tuple[int, int],
-) -> Ints:
-    """A sample of p(x|z): the pixel decoder on random bits. temperature in 1/64; key: seed, tile.
-    The preview of a grey picture is grey.
-
-    Bits come from Philox (Salmon et al. 2011), in the order of the wavefront: the same everywhere.
-    """
-    scene = model.scene_of(preview, features, shape, grey, int(TEMPERATURE[temperature]))
-    bits = np.random.Philox(key=np.array(key, np.uint64)).random_raw(math.prod(shape) * (1 if grey else 3))
-    span = np.uint64((1 << PRECISION) - 2 * TRIM)
-    targets = TRIM + (((bits >> np.uint64(32)) * span) >> np.uint64(32))
-    drawn = local_ar.sample(model.pixel, scene, targets.astype(np.uint32))
-    return anchored(drawn, preview[:, : shape[1], : shape[2]], model.config.anchor)
-
-
-def anchored(dream: Ints, preview: Ints, reach: int) -> Ints:
-    """The preview, and the dream's residual less its mean over boxes of side 2 * reach + 1, taken twice.
-
-    A window of a few rows cannot know what the preview knows of wide shapes, and errors of a step add up to clouds.
-    int32 [B, H, W, 3] in 0..255; reach 0 changes nothing.
-    """
-    if not reach:
-        return dream
-    residual, side = dream - preview, 2 * reach + 1
-    sums = residual
-    for axis in (1, 2, 1, 2):
-        sums = box_sums(sums, reach, axis)
-    narrow: Ints = residual - (sums + side**4 // 2) // side**4
-    result: Ints = np.clip(preview + narrow, 0, 255)
-    return result
-
-
-def box_sums(x: Ints, reach: int, axis: int) -> Ints:
-    """Sums of 2 * reach + 1 neighbours along an axis, the edge replicated. int32 may wrap around on the way."""
-    edges = [(reach + 1 if a == axis else 0, reach if a == axis else 0) for a in range(x.ndim)]
-    upto = np.cumsum(np.pad(x, edges, mode="edge"), axis, dtype=np.int32)
-    n, side = x.shape[axis], 2 * reach + 1
-    sums: Ints = upto.take(range(side, side + n), axis) - upto.take(range(n), axis)
-    return sums

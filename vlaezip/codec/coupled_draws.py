@@ -20,7 +20,7 @@ from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
 from vlaezip.model import local_ar
 from vlaezip.model.local_ar import LocalAR, Scene
-from vlaezip.model.window import wavefront
+from vlaezip.model.wavefront import wavefront
 
 NOISE_BITS = 18  # of the uniform number that a value of z is drawn by; with 12, files were 1.6 % longer
 POINTS, APART = 1 << NOISE_BITS, 1 << (PRECISION - NOISE_BITS)
@@ -51,7 +51,7 @@ class Points(NamedTuple):
         return first.reshape(self.shape[0], -1), (end - first).reshape(self.shape[0], -1)
 
 
-def worth(net: LocalAR, scene: Scene, x: Ints) -> Longs:
+def log_mass(net: LocalAR, scene: Scene, x: Ints) -> Longs:
     """log2 of the mass of each picture [B, ...], in 2**-16 bits, less what is the same for all pictures of a shape."""
     b, h, w, _ = x.shape
     order, steps = wavefront(b, h, w)
@@ -65,11 +65,11 @@ def codec(
     prior: Codec,
     likelihood: Callable[[Any], Codec],
     posterior: Callable[[Any], Points],
-    weigh: Callable[[Any, Any], Longs],
+    log_joint: Callable[[Any, Any], Longs],
     pictures: int,
     draws: int,
 ) -> Codec:
-    """Code x [B, ...] through one of so many draws of z. weigh(x, z): log2 p(x, z) [B], as worth gives it.
+    """Code x [B, ...] through one of so many draws of z. log_joint(x, z): log2 p(x, z) [B], as log_mass gives it.
 
     The law holds for every message that has NOISE_BITS for each value of z. What they cost that the choice of a draw
     does not need comes back: x costs -log2 of the mean over draws of p(x, z) / q(z|x), on average over messages.
@@ -83,8 +83,8 @@ def codec(
 
     def weighed(q: Points, x: Any, noise: Longs, moves: Longs) -> tuple[Codec, list[Ints]]:
         each = [q.at((noise + move) % POINTS) for move in moves]
-        weights = [weigh(x, z) - log2(np.maximum(q.cells(z)[1], 1)).sum(1) for z in each]
-        return choice(edges(np.stack(weights, 1))), each
+        log_weights = [log_joint(x, z) - log2(np.maximum(q.cells(z)[1], 1)).sum(1) for z in each]
+        return choice(edges(np.stack(log_weights, 1))), each
 
     def push(message: Message, x: Any) -> Message:
         q = posterior(x)

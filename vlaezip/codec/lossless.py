@@ -18,11 +18,11 @@ from vlaezip.format.pixels import Part, Plane
 from vlaezip.format.tiles import Tile, split
 from vlaezip.model.vlae import Shape, Vlae
 
-PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, kind of the chain: codec.Refund of the blocks, plus draws - 1
+PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, kind of the chain: block.Refund of the blocks, plus draws - 1
 
 
 def encode(net: Vlae, header: Header, colour: Any, most: int = block.MAX_WORDS) -> bytes:
-    """Tiles, one block each, chained on one stack. colour uint8 [H, W, 3]. Raises codec.TooLong after a tile that
+    """Tiles, one block each, chained on one stack. colour uint8 [H, W, 3]. Raises block.TooLong after a tile that
     leaves more than `most` words.
     """
     tiles = split(header.height, header.width, header.tile)

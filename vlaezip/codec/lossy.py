@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from vlaezip.codec import block
+from vlaezip.codec.dream import dream
 from vlaezip.coding import ans
 from vlaezip.coding.logistic import Ints
 from vlaezip.errors import CorruptFile
@@ -33,7 +34,7 @@ def decode(net: Vlae, header: Header, data: Bytes, preview: bool) -> Iterator[Pa
             mean = np.repeat(mean[..., 1:2], 3, 3)
         if not preview:
             size, key = (1, place.height, place.width), (header.seed, number)
-            mean = block.dream(net, mean, features, size, header.grey, header.temperature, key)
+            mean = dream(net, mean, features, size, header.grey, header.temperature, key)
         yield place, mean[0, : place.height, : place.width, : 1 if header.grey else 3].astype(np.uint8)
 
 

@@ -1,7 +1,7 @@
-"""Blocks of many pictures of one size at once: codec.py's chains on lists of messages, the nets on a device.
+"""Blocks of many pictures of one size at once: block.py's chains on lists of messages, the nets on a device.
 
-x is uint8 or int32 [B, H, W, C], a picture for each message; z and shapes are those of codec.py for B pictures. What
-codec.py says of one picture holds for each, byte for byte.
+x is uint8 or int32 [B, H, W, C], a picture for each message; z and shapes are those of block.py for B pictures. What
+block.py says of one picture holds for each, byte for byte.
 """
 
 from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ def room(device: str) -> int:
 
 
 def prior_codec(model: Vlae, shape: Shape, level: int | None) -> Batch:
-    """z under p(z): the twin of codec.prior_codec."""
+    """z under p(z): the twin of block.prior_codec."""
     scene = model.prior_scene(block.latent_shape(shape, model.config.stride), level)
     base, extra = (torch.from_numpy(a).to(model.device) for a in (scene.base, scene.extra))
     return wave.codec(model.prior, Scene(base, extra, scene.steps))
@@ -79,7 +79,7 @@ def posterior_codec(model: Vlae, x: Ints) -> Batch:
 
 
 def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: int) -> Batch:
-    """The twin of codec.block_codec."""
+    """The twin of block.block_codec."""
     prior = prior_codec(model, shape, block.FIRST_LEVEL if number == 0 or refund is Refund.NONE else None)
 
     def pixels(z: Any) -> Batch:
@@ -96,7 +96,7 @@ def block_codec(model: Vlae, shape: Shape, grey: bool, refund: Refund, number: i
 
 
 def whitened(each: Batch, number: int) -> Batch:
-    """The twin of codecs.whitened."""
+    """The twin of bits_back.whitened."""
 
     def under(messages: Messages) -> Messages:
         return [whiten(m, number) for m in messages]
@@ -105,7 +105,7 @@ def whitened(each: Batch, number: int) -> Batch:
 
 
 def push_blocks(model: Vlae, messages: Messages, blocks: Iterable[Ints], grey: bool, refund: Refund) -> Messages:
-    """The twin of codec.push_blocks: block k of every picture at once."""
+    """The twin of block.push_blocks: block k of every picture at once."""
     for number, x in enumerate(blocks):
         b, h, w, _ = x.shape
         messages = block_codec(model, (b, h, w), grey, refund, number).push(messages, x)
@@ -113,7 +113,7 @@ def push_blocks(model: Vlae, messages: Messages, blocks: Iterable[Ints], grey: b
 
 
 def pop_blocks(model: Vlae, messages: Messages, shapes: list[Shape], grey: bool, refund: Refund) -> Iterator[Ints]:
-    """The twin of codec.pop_blocks. Raises CorruptFile if any of the messages is."""
+    """The twin of block.pop_blocks. Raises CorruptFile if any of the messages is."""
     for number, shape in reversed(list(enumerate(shapes))):
         messages, x = block_codec(model, shape, grey, refund, number).pop(messages)
         yield x

@@ -13,7 +13,7 @@ GAIN_HALF = tl.constexpr(HALF_GAIN)
 
 @triton.jit
 def contrast(difference, gain):
-    """window_torch.contrast, in integers."""
+    """window.contrast, in integers."""
     shown = (difference * gain + GAIN_HALF) >> GAIN_SHIFT
     return tl.minimum(tl.maximum(shown, -CONTRAST), CONTRAST)
 

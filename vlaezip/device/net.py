@@ -1,7 +1,7 @@
 """A local model on a device: its proven layers, its tables, and the rows that a step works on.
 
 A product has operands of at most 2**11, which float16 and TF32 hold as well as float32 does: 11 bits of mantissa. All
-of its sums stay below 2**24 (exact.prove), so float32 sums are integers in any order. Tensor cores align the terms of a
+of its sums stay below 2**24 (law.prove), so float32 sums are integers in any order. Tensor cores align the terms of a
 sum to the largest, and keep 24 bits at the least: as all terms are below 2**24, no bit is lost there either. A device
 has to show that, though, before it is used: check().
 """
@@ -28,7 +28,7 @@ TABLES = ("SIGMOID", "WEIGHT", "INVERSE", "SIZE_OF", "LOG_SIZE")
 
 
 class Layer(NamedTuple):
-    """exact.Affine: weight [I, O] operands; bias and scale float32 [O]."""
+    """law.Affine: weight [I, O] operands; bias and scale float32 [O]."""
 
     weight: Tensor
     bias: Tensor
@@ -127,19 +127,22 @@ class Parts(Protocol):
     OPERAND: torch.dtype
 
     def look(self, net: Net, field: Field, rows: Rows, line: Tensor) -> None:
-        """Fill inputs, base and size: the twin of window.Reach.look."""
+        """Fill inputs, base and size: the twin of window.Reach.describe."""
 
     def product(self, layer: Layer, kind: int, x: Tensor, out: Tensor) -> None:
         """floor((x @ weight + bias) * scale); clamped for RECTIFIED, added to x and clamped for RESIDUAL."""
 
     def mixture(self, net: Net, group: Group, rows: Rows) -> None:
-        """Read the answers: the twin of mixing.mixture_kernel."""
+        """Read the answers: the twin of mixture.mixture_kernel."""
 
     def pop(self, net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
-        """Symbols off every message, into values, and what later groups see of them: parts.take and parts.learn."""
+        """Symbols off every message, into values, and what later groups see of them.
+
+        The twin of local_kernels.pop_symbols and local_kernels.record_symbols.
+        """
 
     def draw(self, net: Net, field: Field, rows: Rows, line: Tensor) -> None:
-        """Put values where windows see them: parts.draw."""
+        """Put values where windows see them: local_kernels.write_values."""
 
 
 def build(net: LocalAR, steps: Steps, grey: bool, warmth: int, device: torch.device, operand: torch.dtype) -> Net:

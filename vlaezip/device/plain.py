@@ -25,7 +25,7 @@ def places(net: Net, field: Field, line: Tensor) -> tuple[Tensor, Tensor, Tensor
 
 
 def contrast(difference: Tensor, gain: Tensor) -> Tensor:
-    """window_torch.contrast, in integers."""
+    """window.contrast, in integers."""
     return ((difference * gain + HALF_GAIN) >> GAIN_BITS).clamp(-CONTRAST_MAX, CONTRAST_MAX)
 
 
@@ -99,7 +99,7 @@ def cumulative(net: Net, mix: Tensor, step: Tensor, low: Tensor, count: Tensor, 
 def search(
     net: Net, mix: Tensor, step: Tensor, low: Tensor, count: Tensor, most: int, target: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As search.find: symbols, and their intervals. A look divides what is left into PROBES parts at once."""
+    """As quantiles.find: symbols, and their intervals. A look divides what is left into PROBES parts at once."""
     first, start, end = low.long(), torch.zeros_like(target), torch.full_like(target, TOTAL)
     part = torch.arange(1, PROBES, device=target.device)
     for look in reversed(range(next(n for n in range(32) if PROBES**n >= most))):

@@ -1,6 +1,6 @@
-"""The nets around z in torch, for any device: the twin of convs.py.
+"""The nets around z in torch, for any device: the twin of model/transforms.py.
 
-Integers in float32, exact in any order of summation (exact.py).
+Integers in float32, exact in any order of summation (law.py).
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from vlaezip.model.layout import preview_parts
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """exact.Affine in float32: weight [I, O], bias [O], scale = 2**-shift [O]."""
+    """law.Affine in float32: weight [I, O], bias [O], scale = 2**-shift [O]."""
 
     weight: Tensor
     bias: Tensor
@@ -59,7 +59,7 @@ Block = tuple[Conv3, Linear]
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """convs.Stack."""
+    """transforms.Stack, on a device."""
 
     stem: Linear | Conv3
     first: tuple[Block, ...]
@@ -121,7 +121,7 @@ def spread(x: Tensor, n: int) -> Tensor:
 
 
 class Nets:
-    """The twin of convs.Nets, on a device."""
+    """The twin of the Nets of the room model, on a device."""
 
     def __init__(
         self, config: VlaeConfig, analysis: transforms.Stack, synthesis: transforms.Stack, device: str
@@ -130,7 +130,7 @@ class Nets:
         self.analysis, self.synthesis = stack(analysis, device), stack(synthesis, device)
 
     def analyse(self, x: NDArray[np.int16]) -> Ints:
-        """See convs.Nets."""
+        """See vlae.Nets."""
         net = self.analysis
         centred = torch.from_numpy(x).to(self.device).float()
         h = run_blocks(stream(net.stem(fold(centred, self.config.unshuffle))), net.first)
@@ -141,7 +141,7 @@ class Nets:
         return found
 
     def synthesise(self, z: Ints, level: int) -> tuple[Ints, NDArray[np.int16]]:
-        """See convs.Nets."""
+        """See vlae.Nets."""
         preview, features = self.shown(z, level)
         return preview.cpu().numpy(), features.cpu().numpy()
 

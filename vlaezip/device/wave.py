@@ -26,7 +26,8 @@ from vlaezip.errors import CorruptFile
 from vlaezip.exact import threads
 from vlaezip.model.config import LocalConfig
 from vlaezip.model.local_ar import LocalAR, Steps, segments
-from vlaezip.model.window import ACTIVITY_RING, FILL, wavefront
+from vlaezip.model.wavefront import wavefront
+from vlaezip.model.window import ACTIVITY_RING, FILL
 
 UNIT = 64  # places: steps are padded to a multiple
 CHUNK_ROWS = {"cpu": 1 << 12, "cuda": 1 << 18}  # of the parallel pass
@@ -86,7 +87,7 @@ def steps_of(height: int, width: int) -> tuple[NDArray[np.int32], NDArray[np.int
 
 
 def look(parts: Parts, net: Net, field: Field, rows: Rows, line: Tensor) -> None:
-    """All that places need before their first symbol, but for its mixtures: the twin of parts.begin."""
+    """Windows and trunk of the places of a line: the twin of local_kernels.evaluate_trunk."""
     trunk, other = (rows.other, rows.trunk) if len(net.layers) % 2 else (rows.trunk, rows.other)
     parts.look(net, field, rows, line)
     parts.product(net.stem, RECTIFIED, rows.inputs, trunk)

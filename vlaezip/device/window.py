@@ -1,6 +1,6 @@
 """Windows in torch, for training and for other devices: the twin of window.py.
 
-Everything here is an integer in a float32 tensor, exact in any order and on any device (exact.py).
+Everything here is an integer in a float32 tensor, exact in any order and on any device (law.py).
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""3x3 convolutions on a CPU, in the integer kernels of packed.py.
+"""3x3 convolutions on a CPU, in the integer kernels of matmul.py.
 
 A map lies in a sheet, whose places follow one another with zeros around them, so that a convolution is a product whose
 rows overlap: no neighbours are copied.

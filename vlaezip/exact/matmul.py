@@ -1,6 +1,6 @@
 """Integer layers, packed for compiled code: int16 operands, int32 sums.
 
-Operands of exact.Affine are at most 2**11 and sums below 2**24, so neither type can overflow. A processor multiplies
+Operands of law.Affine are at most 2**11 and sums below 2**24, so neither type can overflow. A processor multiplies
 and adds 16-bit pairs twice to four times as fast as floats.
 """
 
@@ -65,7 +65,7 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 def pack(layers: Sequence[Affine], runs: Sequence[int] = ()) -> Packed:
-    """Of layers that exact.affine has proven. runs: how many, of equal length, each one's inputs lie in; else one."""
+    """Of layers that law.affine has proven. runs: how many, of equal length, each one's inputs lie in; else one."""
     runs = runs or [1] * len(layers)
     split = [layer.weight.reshape(n, -1, layer.weight.shape[1]) for layer, n in zip(layers, runs, strict=True)]
     sizes = [(n, room(i, 2), room(o, LANES)) for n, i, o in (w.shape for w in split)]

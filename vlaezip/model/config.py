@@ -68,9 +68,9 @@ class VlaeConfig:
     coarse: channels of the streams at the resolution of z; 0: as many as `width`, those of the finer streams.
     direct: straight paths between pixels and the coarse streams, past the finer ones.
     guided: the synthesis is told the level.
-    lambdas: weight of the preview's squared error against bits a pixel, a level: what encoders minimise (refine.py).
+    lambdas: weight of the preview's squared error against bits a pixel, a level: what search/latent.py minimises.
     channels, values: of a picture; its samples are 0..values - 1.
-    anchor: reach of the boxes whose means a dream leaves to the preview (codec.anchored); 0: it leaves nothing.
+    anchor: reach of the boxes whose means a dream leaves to the preview (dream.anchored); 0: it leaves nothing.
     """
 
     unshuffle: int

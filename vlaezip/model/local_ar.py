@@ -1,7 +1,7 @@
 """The local autoregressive model in integers: prior over z and pixel model alike.
 
 Encoding looks at all places at once; decoding goes by wavefront steps, and evaluates the places of a step only. Both
-run the same kernels (parts.py) on the same integers, so neither batches nor threads can matter. x is int32
+run the same kernels (local_kernels.py) on the same integers, so neither batches nor threads can matter. x is int32
 [B, H, W, C] throughout.
 """
 
@@ -25,8 +25,9 @@ from vlaezip.exact import matmul, threads
 from vlaezip.exact.law import Affine
 from vlaezip.model import local_kernels
 from vlaezip.model.config import LocalConfig
-from vlaezip.model.local_kernels import Picture, Rows, Shape, Source
-from vlaezip.model.window import FILL, FIXED_SIZE, Reach, lay, pad, spare, wavefront
+from vlaezip.model.local_kernels import Buffers, CanvasArrays, PackedNet, Source
+from vlaezip.model.wavefront import locate, wavefront
+from vlaezip.model.window import FILL, FIXED_SIZE, Reach, pad, spare
 
 CHUNK = 1 << 9  # places that the parallel pass looks at together: what the caches hold
 SHARE = 16  # places of a step, on average, below which a thread is not worth its waiting
@@ -89,7 +90,7 @@ class Scene(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LocalAR:
-    """The proven layers. Inputs are those of window.Reach.look, then the scene's extra ones."""
+    """The proven layers. Inputs are those of window.Reach.describe, then the scene's extra ones."""
 
     config: LocalConfig
     stem: Affine
@@ -117,9 +118,9 @@ class Canvas:
         flat = spare(shown)
         self.order, self.bounds = wavefront(b, h, w)
         spot, edge = np.empty(len(self.order), np.int32), np.empty(len(self.order), np.int8)
-        lay(self.order, h, w, window.up, window.left, row, spot, edge)
+        locate(self.order, h, w, window.up, window.left, row, spot, edge)
         reach = Reach(config, row)
-        self.picture = Picture(
+        self.arrays = CanvasArrays(
             shown=flat[: shown.size].reshape(-1, c),
             flat=flat,
             order=self.order,
@@ -128,7 +129,7 @@ class Canvas:
             edge=edge,
             extra=np.ascontiguousarray(scene.extra).reshape(len(self.order), -1),
             base=np.ascontiguousarray(scene.base).reshape(-1, c),
-            stretches=reach.stretches,
+            runs=reach.runs,
             ring=reach.ring,
             row=row,
             left=window.left,
@@ -136,12 +137,12 @@ class Canvas:
         )
 
 
-def shape_of(net: LocalAR, scene: Scene) -> Shape:
+def packed_net(net: LocalAR, scene: Scene) -> PackedNet:
     """The net, packed for kernels."""
     config = net.config
     used = list(groups(config, scene.grey))
     layers = (net.stem, *net.layers, *net.heads[: len(used)], *net.outs[: len(used)])
-    return Shape(
+    return PackedNet(
         layers=matmul.pack(layers),
         depth=len(net.layers),
         hidden=config.hidden,
@@ -154,19 +155,19 @@ def shape_of(net: LocalAR, scene: Scene) -> Shape:
     )
 
 
-def buffers(config: LocalConfig, inputs: int, places: int) -> Rows:
-    """Rows for so many places."""
+def buffers_for(config: LocalConfig, inputs: int, places: int) -> Buffers:
+    """Buffers for so many places."""
     n, lanes = matmul.room(places, matmul.ROWS), matmul.LANES
     m, k, line = n * max(config.groups), config.mixtures, matmul.LINE // 2
     wide = matmul.room(max(config.hidden + config.channels, matmul.room(config.hidden, lanes)), line)
     said = matmul.room(3 * k * max(config.groups), lanes)
     trunk, other = (matmul.aligned((n, wide), np.int16) for _ in range(2))
-    return Rows(
+    return Buffers(
         inputs=matmul.aligned((n, matmul.room(inputs, line)), np.int16),
         trunk=trunk,
         other=other,
         head=matmul.aligned((n, matmul.room(config.head, line)), np.int16),
-        answers=matmul.aligned((n, said), np.int32),
+        outputs=matmul.aligned((n, said), np.int32),
         weights=np.empty((m, k), np.int32),
         means=np.empty((m, k), np.int32),
         scales=np.empty((m, k), np.int32),
@@ -206,22 +207,21 @@ class Evaluator:
     def __init__(self, net: LocalAR, canvas: Canvas, scene: Scene, capacity: int) -> None:
         self.net, self.canvas, self.scene = net, canvas, scene
         self.groups = list(groups(net.config, scene.grey))
-        self.shape = shape_of(net, scene)
-        self.buffers = buffers(net.config, len(net.stem.weight), capacity)
+        self.packed = packed_net(net, scene)
+        self.buffers = buffers_for(net.config, len(net.stem.weight), capacity)
         self.grids = grids_of(net.config, scene, capacity)
 
     def values(self, start: int, end: int, choose: Choose) -> Ints:
         """Go through the groups of the places start..end of the wavefront, choose giving their symbols. -> [N, C]."""
         rows, n = self.buffers, end - start
-        local_kernels.begin(self.shape, self.canvas.picture, rows, start, end)
-        for number, channels, seen in self.groups:
-            if seen:
-                local_kernels.answer(self.shape, rows, number, n)
+        local_kernels.evaluate_trunk(self.packed, self.canvas.arrays, rows, start, end)
+        for number, channels, _ in self.groups:
+            local_kernels.evaluate_mixtures(self.packed, rows, number, n)
             m = n * len(channels)
             mix = Mixture(rows.weights[:m].copy(), rows.means[:m].copy(), rows.scales[:m].copy())
             grid = Grid(*(a[number, :m] for a in self.grids))
             rows.symbols[:m] = choose(number, mix, grid)
-            local_kernels.learn(self.shape, rows, grid.step, number, n)
+            local_kernels.record_symbols(self.packed, rows, grid.step, number, n)
         return rows.values[:n].copy()
 
     def rows(self, n: int) -> Seen:
@@ -236,10 +236,10 @@ class Evaluator:
 def encode_intervals(net: LocalAR, scene: Scene, x: Ints) -> Intervals:
     """One parallel pass over x: the intervals of its symbols, in the order in which decode meets them."""
     config = net.config
-    canvas, shape = Canvas(config, scene, x), shape_of(net, scene)
+    canvas, packed = Canvas(config, scene, x), packed_net(net, scene)
     count = len(canvas.order)
     chunk = min(CHUNK, count)
-    widths = shape.groups[:, 1]
+    widths = packed.groups[:, 1]
     starts, freqs = (np.empty(count * widths.sum(), np.uint32) for _ in range(2))
     bounds = segments(canvas.bounds, widths)
     step_of = np.repeat(np.arange(len(canvas.bounds) - 1, dtype=np.int32), np.diff(canvas.bounds))
@@ -248,9 +248,9 @@ def encode_intervals(net: LocalAR, scene: Scene, x: Ints) -> Intervals:
     flat = np.ascontiguousarray(x, np.int32).reshape(-1, config.channels)
 
     def work(part: int) -> None:
-        rows = buffers(config, len(net.stem.weight), chunk)
-        local_kernels.encode_part(
-            shape, canvas.picture, rows, grids, flat, bounds, step_of, part, many, chunk, starts, freqs
+        rows = buffers_for(config, len(net.stem.weight), chunk)
+        local_kernels.encode_share(
+            packed, canvas.arrays, rows, grids, flat, bounds, step_of, part, many, chunk, starts, freqs
         )
 
     threads.together(work, many)
@@ -274,12 +274,12 @@ def decode(net: LocalAR, scene: Scene, draw: Draw) -> Ints:
         if a == b:  # every other step of a picture one place wide
             continue
         result[canvas.order[a:b]] = evaluator.values(a, b, lambda _, mix, grid: draw(mix, grid))
-        local_kernels.draw(evaluator.shape, canvas.picture, evaluator.buffers, a, b)
+        local_kernels.write_values(evaluator.packed, canvas.arrays, evaluator.buffers, a, b)
     return result.reshape(shape)
 
 
 def cut(order: Ints, bounds: NDArray[np.int64], width: int, count: int) -> tuple[Any, Any]:
-    """Divide every step's places, from the top, into `count` parts. -> cuts, moved: see parts.decode_part.
+    """Divide every step's places, from the top, into `count` parts. -> cuts, moved: see local_kernels.decode_share.
 
     Borders between parts are rows of pictures, and stay where they are for STEADY steps.
     """
@@ -298,15 +298,15 @@ def cut(order: Ints, bounds: NDArray[np.int64], width: int, count: int) -> tuple
 def decode_from(net: LocalAR, scene: Scene, source: Source) -> Ints:
     """decode(), in compiled threads. Raises CorruptFile when the stack runs dry."""
     config, shape = net.config, scene.base.shape
-    canvas, packed_net = Canvas(config, scene, scene.base.astype(np.int32)), shape_of(net, scene)
+    canvas, packed = Canvas(config, scene, scene.base.astype(np.int32)), packed_net(net, scene)
     steps = len(canvas.bounds) - 1
     result = np.empty((len(canvas.order), shape[3]), np.int32)
 
     def work(part: int) -> None:
         move = 0
         while not team.broken:
-            move = local_kernels.decode_part(
-                packed_net, canvas.picture, rows[part], grids, source, cuts, moved, part, move, result
+            move = local_kernels.decode_share(
+                packed, canvas.arrays, rows[part], grids, source, cuts, moved, part, move, result
             )
             if move == local_kernels.FOREVER:
                 return
@@ -316,7 +316,7 @@ def decode_from(net: LocalAR, scene: Scene, source: Source) -> Ints:
         cuts, moved = cut(canvas.order, canvas.bounds, shape[2], team.size)
         most = int(np.diff(cuts).max())
         grids = grids_of(config, scene, most)
-        rows = [buffers(config, len(net.stem.weight), most) for _ in range(team.size)]  # here a lack harms nobody
+        rows = [buffers_for(config, len(net.stem.weight), most) for _ in range(team.size)]  # here a lack harms nobody
         team.run(work)
     if source.state[local_kernels.LEFT] < 0:
         raise CorruptFile("the data ends before the picture does")

@@ -1,4 +1,4 @@
-"""The compiled local model: one call decodes a picture, or one half of every step of its wavefront.
+"""The compiled local model: one call decodes a canvas, or one half of every step of its wavefront.
 
 A step's places, from top to bottom, are divided into parts, a thread each. Rows see only themselves and rows above, so
 an upper part runs ahead while a lower one still works. Symbols come off one stack, in one order: parts take turns.
@@ -19,16 +19,16 @@ from vlaezip.coding.mixture import answer_kernel, mixture_kernel
 from vlaezip.coding.quantiles import guess_kernel, quantile_kernel
 from vlaezip.exact.kernel_cache import kernel
 from vlaezip.exact.matmul import PLAIN, RECTIFIED, RESIDUAL, Packed, product
-from vlaezip.model.window import GAIN_OF, know, look_fixed, look_median, settle_kernel
+from vlaezip.model.window import GAIN_OF, fixed_inputs, median_inputs, write_contrasts, write_padded
 
-FIRST = np.int64(0)  # number of a layer or a group; packed.py says why it has a type
+FIRST = np.int64(0)  # number of a layer or a group; matmul.py says why it has a type
 TURN, LEFT = 0, 8  # of the shared state: turns taken, words left (-1: the stack ran dry); a cache line apart
-SPINS = 1 << 18  # looks at the shared state before a thread goes to sleep: half a millisecond
-PATIENCE = 1 << 12  # looks before others may have the core: eight microseconds
+SPINS = 1 << 18  # reads of the shared state before a thread goes to sleep: half a millisecond
+PATIENCE = 1 << 12  # reads before others may have the core: eight microseconds
 FOREVER = 1 << 60
 
 
-class Shape(NamedTuple):
+class PackedNet(NamedTuple):
     """The net as kernels see it. groups, int64 [G, 3]: first channel, channels, channels seen before.
 
     first: the channel that is coded first; order [C]: all channels in the order of coding.
@@ -45,8 +45,8 @@ class Shape(NamedTuple):
     fixed: int  # the size number of windows without a reference, or -1
 
 
-class Picture(NamedTuple):
-    """A canvas as kernels see it; see local_ar.Canvas and window.Reach."""
+class CanvasArrays(NamedTuple):
+    """A canvas as kernels see it: see local_ar.Canvas and window.Reach."""
 
     shown: NDArray[np.int16]
     flat: NDArray[np.int16]
@@ -56,25 +56,25 @@ class Picture(NamedTuple):
     edge: NDArray[np.int8]
     extra: NDArray[np.int16]
     base: NDArray[np.int16]
-    stretches: NDArray[np.int64]
+    runs: NDArray[np.int64]
     ring: NDArray[np.int64]
     row: int
     left: int
     right: int
 
 
-class Rows(NamedTuple):
+class Buffers(NamedTuple):
     """Buffers of one thread, for N places. Symbols of a group: M = N * channels."""
 
     inputs: NDArray[np.int16]  # [N, I + E]
     trunk: NDArray[np.int16]  # [N, hidden + C]: the trunk, and the contrast of earlier channels
     other: NDArray[np.int16]  # the same, scratch
     head: NDArray[np.int16]  # [N, head]
-    answers: NDArray[np.int32]  # [N, channels * 3 * K]
+    outputs: NDArray[np.int32]  # [N, channels * 3 * K]
     weights: Ints  # [M, K]
     means: Ints
     scales: Ints
-    middles: NDArray[np.float32]  # [M]: where a search begins, see coding/search.py
+    middles: NDArray[np.float32]  # [M]: where a search begins, see coding/quantiles.py
     widths: NDArray[np.float32]  # [M]
     centre: Ints  # [M]
     sizes: NDArray[np.int64]  # [M]
@@ -94,120 +94,113 @@ class Source(NamedTuple):
 
 
 @kernel()
-def begin(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
-    """All that places start..end need before their first symbol: windows, trunk and the first group's mixtures."""
-    look(net, picture, rows, start, end)
-    answer(net, rows, FIRST, end - start)
-
-
-@kernel()
-def look(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
+def evaluate_trunk(net: Any, canvas: Any, buffers: Any, start: int, end: int) -> None:
     """Windows and trunk of places start..end."""
     n = end - start
-    where, base, size = picture.order[start:end], rows.base[:n], rows.size[:n]
-    spot, inputs, channels = picture.spot[start:end], rows.inputs[:n], picture.shown.shape[1]
+    where, base, size = canvas.order[start:end], buffers.base[:n], buffers.size[:n]
+    spot, inputs, channels = canvas.spot[start:end], buffers.inputs[:n], canvas.shown.shape[1]
     if net.fixed >= 0:
         base[:] = 0
         size[:] = net.fixed
-        seen = look_fixed(picture.flat, channels, spot, picture.stretches, GAIN_OF[net.fixed], inputs)
+        seen = fixed_inputs(canvas.flat, channels, spot, canvas.runs, GAIN_OF[net.fixed], inputs)
     else:
-        seen = look_median(picture.flat, channels, spot, picture.stretches, picture.ring, inputs, base, size)
+        seen = median_inputs(canvas.flat, channels, spot, canvas.runs, canvas.ring, inputs, base, size)
     for i in range(n):
-        for e in range(picture.extra.shape[1]):
-            inputs[i, seen + e] = picture.extra[where[i], e]
+        for e in range(canvas.extra.shape[1]):
+            inputs[i, seen + e] = canvas.extra[where[i], e]
         for c in range(base.shape[1]):
-            base[i, c] += picture.base[where[i], c]
-    trunk, other = rows.trunk, rows.other
+            base[i, c] += canvas.base[where[i], c]
+    trunk, other = buffers.trunk, buffers.other
     if net.depth % 2:
         trunk, other = other, trunk
-    product(net.layers, FIRST, RECTIFIED, rows.inputs, trunk, n)
+    product(net.layers, FIRST, RECTIFIED, buffers.inputs, trunk, n)
     for layer in range(net.depth):
         product(net.layers, 1 + layer, RESIDUAL, trunk, other, n)
         trunk, other = other, trunk
 
 
 @kernel()
-def answer(net: Any, rows: Any, group: Any, n: int) -> None:
+def evaluate_mixtures(net: Any, buffers: Any, group: Any, n: int) -> None:
     """The mixtures of a group, for n places whose earlier channels are known."""
-    ask(net, rows, group, n)
+    evaluate_outputs(net, buffers, group, n)
     channels = net.groups[group, 1]
-    centre, sizes = rows.centre[: n * channels], rows.sizes[: n * channels]
-    mixture_kernel(rows.answers, channels, centre, sizes, net.warmth, rows.weights, rows.means, rows.scales)
+    centre, sizes = buffers.centre[: n * channels], buffers.sizes[: n * channels]
+    mixture_kernel(buffers.outputs, channels, centre, sizes, net.warmth, buffers.weights, buffers.means, buffers.scales)
 
 
 @kernel()
-def ask(net: Any, rows: Any, group: int, n: int) -> None:
-    """What mixtures are made of: answers for a group, and what they are relative to."""
+def evaluate_outputs(net: Any, buffers: Any, group: int, n: int) -> None:
+    """What mixtures are made of: outputs for a group, and what they are relative to."""
     first, channels, seen = net.groups[group]
-    product(net.layers, 1 + net.depth + group, RECTIFIED, rows.trunk, rows.head, n)
-    product(net.layers, 1 + net.depth + len(net.groups) + group, PLAIN, rows.head, rows.answers, n)
+    product(net.layers, 1 + net.depth + group, RECTIFIED, buffers.trunk, buffers.head, n)
+    product(net.layers, 1 + net.depth + len(net.groups) + group, PLAIN, buffers.head, buffers.outputs, n)
     for i in range(n):
-        surprise = rows.values[i, net.order[0]] - rows.base[i, net.order[0]] if net.relative and seen else 0
+        surprise = buffers.values[i, net.order[0]] - buffers.base[i, net.order[0]] if net.relative and seen else 0
         for c in range(channels):
             m = i * channels + c
-            rows.centre[m] = rows.base[i, first + c] + surprise
-            rows.sizes[m] = rows.size[i]
+            buffers.centre[m] = buffers.base[i, first + c] + surprise
+            buffers.sizes[m] = buffers.size[i]
 
 
 @kernel()
-def aim(net: Any, rows: Any, group: Any, n: int) -> None:
+def guess_symbols(net: Any, buffers: Any, group: Any, n: int) -> None:
     """Where to look for a group's symbols, before it is this part's turn."""
     m = n * net.groups[group, 1]
-    guess_kernel(rows.weights[:m], rows.means, rows.scales, rows.middles, rows.widths)
+    guess_kernel(buffers.weights[:m], buffers.means, buffers.scales, buffers.middles, buffers.widths)
 
 
 @kernel()
-def learn(net: Any, rows: Any, step: Any, group: int, n: int) -> None:
+def record_symbols(net: Any, buffers: Any, step: Any, group: int, n: int) -> None:
     """Turn a group's symbols into values, and show them to the groups that follow."""
     first, channels, seen = net.groups[group]
     last = first + channels
     for i in range(n):
         for c in range(channels):
             m = i * channels + c
-            rows.values[i, first + c] = rows.symbols[m] * step[m]
+            buffers.values[i, first + c] = buffers.symbols[m] * step[m]
         if net.grey:
-            rows.values[i, :] = rows.values[i, first]
-    known = rows.trunk[:, net.hidden + seen :]
-    know(rows.values[:n, first:last], rows.base[:n, first:last], rows.size, known)
+            buffers.values[i, :] = buffers.values[i, first]
+    known = buffers.trunk[:, net.hidden + seen :]
+    write_contrasts(buffers.values[:n, first:last], buffers.base[:n, first:last], buffers.size, known)
 
 
 @kernel()
-def draw(net: Any, picture: Any, rows: Any, start: int, end: int) -> None:
+def write_values(net: Any, canvas: Any, buffers: Any, start: int, end: int) -> None:
     """Put values of places start..end where windows see them."""
     n = end - start
     for i in range(n):
-        for c in range(rows.values.shape[1]):
-            rows.base[i, c] = rows.values[i, c] - picture.base[picture.order[start + i], c]
-    settle_kernel(
-        picture.shown,
-        picture.spot[start:end],
-        picture.edge[start:end],
-        picture.row,
-        picture.left,
-        picture.right,
-        rows.base[:n],
+        for c in range(buffers.values.shape[1]):
+            buffers.base[i, c] = buffers.values[i, c] - canvas.base[canvas.order[start + i], c]
+    write_padded(
+        canvas.shown,
+        canvas.spot[start:end],
+        canvas.edge[start:end],
+        canvas.row,
+        canvas.left,
+        canvas.right,
+        buffers.base[:n],
     )
 
 
 @kernel()
-def take(source: Any, rows: Any, step: Any, low: Any, count: Any, before: int, first: int, n: int) -> None:
-    """Symbols first..first + n of a vector, which has `before` symbols before it in the picture."""
-    symbols = rows.symbols[:n]
+def pop_symbols(source: Any, buffers: Any, step: Any, low: Any, count: Any, before: int, first: int, n: int) -> None:
+    """Symbols first..first + n of a vector, which has `before` symbols before it in the canvas."""
+    symbols = buffers.symbols[:n]
     if len(source.targets):
         targets = source.targets[before + first : before + first + n]
         quantile_kernel(
-            rows.weights, rows.means, rows.scales, rows.middles, rows.widths, step, low, count,
+            buffers.weights, buffers.means, buffers.scales, buffers.middles, buffers.widths, step, low, count,
             targets, symbols,
         )  # fmt: skip
         return
     words = source.words[: source.state[LEFT]]
     source.state[LEFT] = pop_kernel(
-        source.heads, words, first, rows.weights, rows.means, rows.scales, rows.middles, rows.widths, step, low, count,
-        symbols,
+        source.heads, words, first, buffers.weights, buffers.means, buffers.scales, buffers.middles, buffers.widths,
+        step, low, count, symbols,
     )  # fmt: skip
 
 
-def build_load(typing: Any, address: Any) -> Any:
+def build_load_turns(typing: Any, address: Any) -> Any:
     """The turns taken, in step with all that other threads wrote before."""
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
@@ -216,8 +209,8 @@ def build_load(typing: Any, address: Any) -> Any:
     return types.int64(types.int64), build
 
 
-def build_store(typing: Any, address: Any, value: Any) -> Any:
-    """The twin of load: other threads that see the value see all that was written before."""
+def build_store_turns(typing: Any, address: Any, value: Any) -> Any:
+    """The twin of load_turns: other threads that see the value see all that was written before."""
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
         address, value = arguments
@@ -227,7 +220,7 @@ def build_store(typing: Any, address: Any, value: Any) -> Any:
     return types.void(types.int64, types.int64), build
 
 
-def build_give(typing: Any) -> Any:
+def build_yield_core(typing: Any) -> Any:
     """Let another thread have this core if one waits for it, where the system can be asked."""
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
@@ -239,14 +232,14 @@ def build_give(typing: Any) -> Any:
     return types.void(), build
 
 
-load: Any = intrinsic(build_load)
-give: Any = intrinsic(build_give)
-store: Any = intrinsic(build_store)
+load_turns: Any = intrinsic(build_load_turns)
+yield_core: Any = intrinsic(build_yield_core)
+store_turns: Any = intrinsic(build_store_turns)
 
 
 @kernel()
-def decode_part(
-    net: Any, picture: Any, rows: Any, grids: Any, source: Any, cuts: Any, moved: Any, part: int, move: int, x: Any
+def decode_share(
+    net: Any, canvas: Any, buffers: Any, grids: Any, source: Any, cuts: Any, moved: Any, part: int, move: int, x: Any
 ) -> int:
     """Decode part number `part` of every step from a move on. -> the move to go on with when others are late.
 
@@ -266,45 +259,47 @@ def decode_part(
         if number == 0:
             needed = step * groups * parts if moved[step] else 0
         spins = 0
-        while load(turns) < needed:
+        while load_turns(turns) < needed:
             spins += 1
             if spins == SPINS:
                 return move
             if spins % PATIENCE == 0:
-                give()
+                yield_core()
         if source.state[LEFT] < 0:
             break
         if number == 0:
-            look(net, picture, rows, start, end)
-            answer(net, rows, FIRST, end - start)
-            aim(net, rows, FIRST, end - start)
+            evaluate_trunk(net, canvas, buffers, start, end)
+            evaluate_mixtures(net, buffers, FIRST, end - start)
+            guess_symbols(net, buffers, FIRST, end - start)
         else:
             group = number - 1
             _, channels, seen = net.groups[group]
-            before = picture.bounds[step] * width + (picture.bounds[step + 1] - picture.bounds[step]) * seen
-            first, n = (start - picture.bounds[step]) * channels, end - start
-            take(source, rows, grids.step[group], grids.low[group], grids.count[group], before, first, n * channels)
+            before = canvas.bounds[step] * width + (canvas.bounds[step + 1] - canvas.bounds[step]) * seen
+            first, n = (start - canvas.bounds[step]) * channels, end - start
+            pop_symbols(
+                source, buffers, grids.step[group], grids.low[group], grids.count[group], before, first, n * channels
+            )
             if source.state[LEFT] < 0:
-                store(turns, FOREVER)
+                store_turns(turns, FOREVER)
                 break
             if number < groups:
-                store(turns, needed + 1)
-                learn(net, rows, grids.step[group], group, n)
-                answer(net, rows, number, n)
-                aim(net, rows, number, n)
+                store_turns(turns, needed + 1)
+                record_symbols(net, buffers, grids.step[group], group, n)
+                evaluate_mixtures(net, buffers, number, n)
+                guess_symbols(net, buffers, number, n)
             else:
-                learn(net, rows, grids.step[group], group, n)
+                record_symbols(net, buffers, grids.step[group], group, n)
                 for i in range(n):
-                    x[picture.order[start + i]] = rows.values[i]
-                draw(net, picture, rows, start, end)
-                store(turns, needed + 1)
+                    x[canvas.order[start + i]] = buffers.values[i]
+                write_values(net, canvas, buffers, start, end)
+                store_turns(turns, needed + 1)
         move += 1
     return FOREVER
 
 
 @kernel()
-def read(x: Any, where: Any, first: int, step: Any, symbols: Any) -> None:
-    """The twin of learn: symbols of x's channels from the first on, at some places."""
+def read_symbols(x: Any, where: Any, first: int, step: Any, symbols: Any) -> None:
+    """the inverse of record_symbols: symbols of x's channels from the first on, at some places."""
     channels = len(symbols) // len(where)
     for i in range(len(where)):
         for c in range(channels):
@@ -314,41 +309,41 @@ def read(x: Any, where: Any, first: int, step: Any, symbols: Any) -> None:
 
 
 @kernel()
-def put(values: Any, target: Any) -> None:
+def copy_to(values: Any, target: Any) -> None:
     """Values to the beginning of a target."""
     for i in range(len(values)):
         target[i] = values[i]
 
 
 @kernel()
-def encode_part(
-    net: Any, picture: Any, rows: Any, grids: Any, x: Any, vectors: Any, step_of: Any, first: int, stride: int,
+def encode_share(
+    net: Any, canvas: Any, buffers: Any, grids: Any, x: Any, vectors: Any, step_of: Any, first: int, stride: int,
     chunk: int, starts: Any, freqs: Any,
 ) -> None:  # fmt: skip
-    """The twin of decode_part: intervals of the symbols of x, of every stride-th chunk of places from the first on.
+    """The twin of decode_share: intervals of the symbols of x, of every stride-th chunk of places from the first on.
 
     vectors: where each group of each step begins among the symbols; step_of, int32 [B * H * W]: the steps of places.
     """
-    groups, k_count = len(net.groups), rows.weights.shape[1]
-    start_of, freq_of = np.empty(len(rows.symbols), np.uint32), np.empty(len(rows.symbols), np.uint32)
-    for start in range(first * chunk, len(picture.order), stride * chunk):
-        end = min(start + chunk, len(picture.order))
+    groups, k_count = len(net.groups), buffers.weights.shape[1]
+    start_of, freq_of = np.empty(len(buffers.symbols), np.uint32), np.empty(len(buffers.symbols), np.uint32)
+    for start in range(first * chunk, len(canvas.order), stride * chunk):
+        end = min(start + chunk, len(canvas.order))
         n = end - start
-        look(net, picture, rows, start, end)
+        evaluate_trunk(net, canvas, buffers, start, end)
         for group in range(groups):
             channel, channels, _ = net.groups[group]
             step, low, count = grids.step[group], grids.low[group], grids.count[group]
             m = n * channels
-            read(x, picture.order[start:end], channel, step, rows.symbols[:m])
-            ask(net, rows, group, n)
+            read_symbols(x, canvas.order[start:end], channel, step, buffers.symbols[:m])
+            evaluate_outputs(net, buffers, group, n)
             answer_kernel(
-                rows.answers, channels, rows.centre[:m], rows.sizes[:m], net.warmth, k_count, step, low, count,
-                rows.symbols[:m], start_of[:m], freq_of[:m],
+                buffers.outputs, channels, buffers.centre[:m], buffers.sizes[:m], net.warmth, k_count, step, low, count,
+                buffers.symbols[:m], start_of[:m], freq_of[:m],
             )  # fmt: skip
             for t in range(step_of[start], step_of[end - 1] + 1):
-                a, b = max(picture.bounds[t], start), min(picture.bounds[t + 1], end)
-                where = vectors[t * groups + group] + (a - picture.bounds[t]) * channels
-                put(start_of[(a - start) * channels : (b - start) * channels], starts[where:])
-                put(freq_of[(a - start) * channels : (b - start) * channels], freqs[where:])
+                a, b = max(canvas.bounds[t], start), min(canvas.bounds[t + 1], end)
+                where = vectors[t * groups + group] + (a - canvas.bounds[t]) * channels
+                copy_to(start_of[(a - start) * channels : (b - start) * channels], starts[where:])
+                copy_to(freq_of[(a - start) * channels : (b - start) * channels], freqs[where:])
             if group + 1 < groups:
-                learn(net, rows, step, group, n)
+                record_symbols(net, buffers, step, group, n)

@@ -1,4 +1,4 @@
-"""The nets around z on a CPU: analysis, which is q(z|x), and synthesis. The twin of convs_torch.py, in integers."""
+"""The nets around z on a CPU, in integers: analysis, q(z|x), and synthesis. Their twin: device/transforms.py."""
 
 import math
 from collections.abc import Callable

@@ -26,7 +26,7 @@ Shape = tuple[int, int, int]  # pictures, height, width
 
 
 class Nets(Protocol):
-    """Analysis and synthesis, and where they are: convs.Nets on a CPU, convs_torch.Nets on any device."""
+    """Analysis and synthesis, and where they are: those of transforms.py, or of the room of devices."""
 
     config: VlaeConfig
     device: str

@@ -1,4 +1,4 @@
-"""What a local model sees of its neighbours: padding, order of decoding, and integer inputs made of a window."""
+"""What a local model sees of its neighbours: padding and integer inputs made of a window."""
 
 from math import isqrt
 from typing import Any
@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import SIZES
 from vlaezip.errors import ModelError
 from vlaezip.exact.kernel_cache import kernel
 from vlaezip.exact.simd import least, load, most, same, store
 from vlaezip.model.config import LocalConfig, Window
-from vlaezip.model.contrast import BLOCK, HALF_GAIN, amplify, room, stretch
+from vlaezip.model.contrast import BLOCK, HALF_GAIN, contrast_runs, line_size, scaled_contrast
 from vlaezip.model.contrast import CONTRAST_MAX as CONTRAST_MAX
 from vlaezip.model.contrast import GAIN_BITS as GAIN_BITS
 
@@ -53,7 +52,7 @@ def surround(out: Any, x: Any, window: Window) -> None:
 
 
 def input_units(config: LocalConfig) -> list[tuple[int, float, int]]:
-    """(count, real value of one step, largest magnitude) of each kind of input that look() makes."""
+    """(count, real value of one step, largest magnitude) of each kind of input that describe() makes."""
     largest = 32 if config.reference == "binary" else CONTRAST_MAX
     window = [(len(config.window.offsets) * config.channels, 2.0**-5, largest)]
     if config.reference != "median":
@@ -72,23 +71,23 @@ class Reach:
         longest = max(map(len, starts.values()), default=0)
         if longest > MAX_RUN:
             raise ModelError(f"a window has {longest} places in a row, at most {MAX_RUN} are taken")
-        # Stretches of neighbouring places: (first offset, length).
-        stretches = [(dy * row + min(dxs), len(dxs)) for dy, dxs in starts.items()]
-        self.stretches = np.array(stretches, np.int64).reshape(-1, 2)
+        # Runs of neighbouring places: (first offset, length).
+        runs = [(dy * row + min(dxs), len(dxs)) for dy, dxs in starts.items()]
+        self.runs = np.array(runs, np.int64).reshape(-1, 2)
         self.ring = np.array([dy * row + dx for dy, dx in ACTIVITY_RING])
         self.fixed = FIXED_SIZE.get(config.reference)
 
-    def look(self, shown: Any, spot: Any, extra: Any, inputs: Any, base: Any, size: Any) -> None:
-        """The twin of window_torch.describe that codecs run: fill inputs [N, I + E], base [N, C], size [N].
+    def describe(self, shown: Any, spot: Any, extra: Any, inputs: Any, base: Any, size: Any) -> None:
+        """The twin of window.describe that codecs run: fill inputs [N, I + E], base [N, C], size [N].
 
         shown int16 [M, C]: padded pictures; spot [N]: places in it; extra int16 [N, E].
         """
         flat, channels = spare(shown), shown.shape[1]
         if self.fixed is None:
-            n = look_median(flat, channels, spot, self.stretches, self.ring, inputs, base, size)
+            n = median_inputs(flat, channels, spot, self.runs, self.ring, inputs, base, size)
         else:
             base[:], size[:] = 0, self.fixed
-            n = look_fixed(flat, channels, spot, self.stretches, GAIN_OF[self.fixed], inputs)
+            n = fixed_inputs(flat, channels, spot, self.runs, GAIN_OF[self.fixed], inputs)
         inputs[:, n:] = extra
 
 
@@ -98,29 +97,29 @@ def spare(shown: NDArray[np.int16]) -> NDArray[np.int16]:
 
 
 @kernel()
-def fitting(inputs: Any, n: int) -> int:
+def fitting_rows(inputs: Any, n: int) -> int:
     """Rows of inputs that may have n values and a block written: what is beyond a row is written over by the next."""
     last: int = (inputs.size - n - BLOCK) // inputs.shape[1]
     return max(0, last + 1)
 
 
 @kernel()
-def look_fixed(flat: Any, channels: int, spot: Any, stretches: Any, gain: int, inputs: Any) -> int:
-    """look() without a reference in the window. inputs: int16. -> number of inputs filled."""
-    n = room(stretches, channels) - BLOCK
+def fixed_inputs(flat: Any, channels: int, spot: Any, runs: Any, gain: int, inputs: Any) -> int:
+    """describe() without a reference in the window. inputs: int16. -> number of inputs filled."""
+    n = line_size(runs, channels) - BLOCK
     none, line = np.zeros((1, BLOCK), np.int32), np.empty((1, n + BLOCK), np.int16)
-    fit = fitting(inputs, n)
+    fit = fitting_rows(inputs, n)
     for i in range(len(spot)):
         lines, at = (inputs, i * inputs.shape[1]) if i < fit else (line, 0)
-        stretch(flat, channels, spot[i], stretches, none, gain, lines, at)
+        contrast_runs(flat, channels, spot[i], runs, none, gain, lines, at)
         if i >= fit:
             inputs[i, :n] = line[0, :n]
     return n
 
 
 @kernel()
-def shares(channels: int) -> Any:
-    """int32 [C, C, BLOCK]: one where a value of the first, second .. block of a stretch is of a channel, else zero."""
+def channel_masks(channels: int) -> Any:
+    """int32 [C, C, BLOCK]: one where a value of the first, second .. block of a run is of a channel, else zero."""
     result = np.zeros((channels, channels, BLOCK), np.int32)
     for block in range(channels):
         for k in range(BLOCK):
@@ -129,7 +128,7 @@ def shares(channels: int) -> Any:
 
 
 @kernel(forceinline=True)
-def refer(flat: Any, channels: int, spot: int, ring: Any) -> Any:
+def median_and_activity(flat: Any, channels: int, spot: int, ring: Any) -> Any:
     """The median edge detector at a place, and the activity around it: a channel each, and nothing beyond them."""
     west, north = load(flat, (spot + ring[0]) * channels), load(flat, (spot + ring[1]) * channels)
     slope = west + north - load(flat, (spot + ring[2]) * channels)
@@ -143,12 +142,12 @@ def refer(flat: Any, channels: int, spot: int, ring: Any) -> Any:
 
 @kernel()
 def describe_rows(
-    flat: Any, channels: int, spot: Any, stretches: Any, ring: Any, share: Any, inputs: Any, base: Any, size: Any
+    flat: Any, channels: int, spot: Any, runs: Any, ring: Any, masks: Any, inputs: Any, base: Any, size: Any
 ) -> None:
-    """look_median() where all rows of inputs are fitting()."""
+    """median_inputs() where all rows of inputs are fitting_rows()."""
     middle, found = np.empty((channels, BLOCK), np.int32), np.empty((2, BLOCK), np.int32)
     for i in range(len(spot)):
-        reference, activity = refer(flat, channels, spot[i], ring)
+        reference, activity = median_and_activity(flat, channels, spot[i], ring)
         store(found, 0, reference)
         store(found, BLOCK, activity)
         total = 0
@@ -158,35 +157,37 @@ def describe_rows(
         for block in range(channels):
             values = same(0)
             for c in range(channels):
-                values = values + load(share, (block * channels + c) * BLOCK) * found[0, c]
+                values = values + load(masks, (block * channels + c) * BLOCK) * found[0, c]
             store(middle, block * BLOCK, values)
         size[i] = SIZE_OF_ACTIVITY[np.uint64(total)]
         gain, at = GAIN_OF[np.uint64(size[i])], i * inputs.shape[1]
-        at += stretch(flat, channels, spot[i], stretches, middle, gain, inputs, at)
-        store(inputs, at, amplify(activity, gain))
+        at += contrast_runs(flat, channels, spot[i], runs, middle, gain, inputs, at)
+        store(inputs, at, scaled_contrast(activity, gain))
         store(inputs, at + channels, reference - 128)
         store(inputs, at + 2 * channels, same(size[i] - 24))
 
 
 @kernel()
-def look_median(
-    flat: Any, channels: int, spot: Any, stretches: Any, ring: Any, inputs: Any, base: Any, size: Any
-) -> int:
-    """look() relative to the median edge detector. ring: offsets of ACTIVITY_RING, which begins with W, N, NW.
+def median_inputs(flat: Any, channels: int, spot: Any, runs: Any, ring: Any, inputs: Any, base: Any, size: Any) -> int:
+    """describe() relative to the median edge detector. ring: offsets of ACTIVITY_RING, which begins with W, N, NW.
 
     inputs: int16. -> number of inputs filled.
     """
-    n = room(stretches, channels) - BLOCK + 2 * channels + 1
-    share, line, fit = shares(channels), np.empty((1, n + BLOCK), np.int16), min(fitting(inputs, n), len(spot))
-    describe_rows(flat, channels, spot[:fit], stretches, ring, share, inputs, base, size)
+    n = line_size(runs, channels) - BLOCK + 2 * channels + 1
+    masks, line, fit = (
+        channel_masks(channels),
+        np.empty((1, n + BLOCK), np.int16),
+        min(fitting_rows(inputs, n), len(spot)),
+    )
+    describe_rows(flat, channels, spot[:fit], runs, ring, masks, inputs, base, size)
     for i in range(fit, len(spot)):
-        describe_rows(flat, channels, spot[i : i + 1], stretches, ring, share, line, base[i:], size[i:])
+        describe_rows(flat, channels, spot[i : i + 1], runs, ring, masks, line, base[i:], size[i:])
         inputs[i, :n] = line[0, :n]
     return n
 
 
 @kernel()
-def know(values: Any, base: Any, size: Any, known: Any) -> None:
+def write_contrasts(values: Any, base: Any, size: Any, known: Any) -> None:
     """contrast of values [N, g] against base, into known [N, >= g]: what later channels see of earlier ones."""
     for i in range(values.shape[0]):
         for c in range(values.shape[1]):
@@ -194,17 +195,12 @@ def know(values: Any, base: Any, size: Any, known: Any) -> None:
             known[i, c] = min(max(d, -CONTRAST_MAX), CONTRAST_MAX)
 
 
-def settle(shown: Any, spot: Any, edge: Any, row: int, window: Window, values: Any) -> None:
-    """Write decoded values [N, C] into the canvas, and beyond its edges as pad() would. In place.
+@kernel()
+def write_padded(shown: Any, spot: Any, edge: Any, row: int, left: int, right: int, values: Any) -> None:
+    """Write decoded values [N, C] into padded pictures, and beyond their edges as pad() would. In place.
 
     edge [N]: 1 in the first column of all rows but the last, 2 in the last column, 3 in both, else 0.
     """
-    settle_kernel(shown, spot, edge, row, window.left, window.right, values)
-
-
-@kernel()
-def settle_kernel(shown: Any, spot: Any, edge: Any, row: int, left: int, right: int, values: Any) -> None:
-    """settle(), on plain numbers."""
     for i in range(len(spot)):
         for c in range(shown.shape[1]):
             shown[spot[i], c] = values[i, c]
@@ -214,37 +210,3 @@ def settle_kernel(shown: Any, spot: Any, edge: Any, row: int, left: int, right: 
             if edge[i] & 1:
                 for k in range(left):
                     shown[spot[i] + row - left + k, c] = values[i, c]
-
-
-@kernel()
-def wavefront_kernel(count: int, height: int, width: int, order: Any, bounds: Any) -> None:
-    """wavefront(), into its two results."""
-    n = 0
-    for step in range(len(bounds) - 1):
-        bounds[step] = n
-        first, last = max(0, (step - width + 2) // 2), min(height - 1, step // 2)
-        for picture in range(count):
-            for i in range(first, last + 1):
-                order[n] = (picture * height + i) * width + step - 2 * i
-                n += 1
-    bounds[-1] = n
-
-
-def wavefront(count: int, height: int, width: int) -> tuple[Ints, NDArray[np.int64]]:
-    """Order of decoding for a batch of pictures: flat positions sorted by j + 2 * i, then by themselves.
-
-    -> positions [B * H * W], and the bounds of the steps [W + 2 * (H - 1) + 1].
-    """
-    order, bounds = np.empty(count * height * width, np.int32), np.empty(width + 2 * height - 1, np.int64)
-    wavefront_kernel(count, height, width, order, bounds)
-    return order, bounds
-
-
-@kernel()
-def lay(order: Any, height: int, width: int, up: int, left: int, row: int, spot: Any, edge: Any) -> None:
-    """Where places lie in padded pictures, `row` places a row, into spot; and at which edges, as settle() has it."""
-    for n in range(len(order)):
-        line, j = order[n] // width, order[n] % width
-        picture, i = line // height, line % height
-        spot[n] = (picture * (up + height) + i + up) * row + j + left
-        edge[n] = (j == 0 and i < height - 1) + 2 * (j == width - 1)

@@ -62,7 +62,7 @@ def draws(net: Vlae, x: Tensor, padded: Tensor, samples: int) -> Iterator[Bits]:
 
 @torch.no_grad()
 def code_bits(net: Vlae, x: Tensor) -> Tensor:
-    """-log2 p(z) of the lossy code of pictures [B, H, W, C], float64 [B]: gallery.reconstruct's, in floats.
+    """-log2 p(z) of the lossy code of pictures [B, H, W, C], float64 [B]: sheets.reconstruct's, in floats.
 
     The codec's own count is a little less: its scales are in 1/16 nats, which makes those of z 3 % narrower.
     """

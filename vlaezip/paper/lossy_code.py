@@ -1,7 +1,7 @@
 """The lossy code of small pictures: z alone, in coarse cells, chosen for its rate and for the pixels that it explains.
 
-The twin of refine.py for nets whose pictures come from p(x|z): the distortion is -log2 p(x|z), and a z that explains
-the pixels badly is moved to the cell on the other side of its posterior's mean.
+The twin of search/latent.py for nets whose pictures come from p(x|z): the distortion is -log2 p(x|z), and a z that
+explains the pixels badly is moved to the cell on the other side of its posterior's mean.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ from vlaezip.coding.tables import PRECISION
 from vlaezip.model import local_ar
 from vlaezip.model.local_ar import LocalAR, Scene
 from vlaezip.model.vlae import Vlae
-from vlaezip.model.window import wavefront
+from vlaezip.model.wavefront import wavefront
 
 WIDER = 1.25  # cells against those that cost what bits-back would
 PRICE = 2.0  # of a bit of z, in bits of pixels

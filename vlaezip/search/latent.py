@@ -224,7 +224,7 @@ def half(scale: Tensor) -> Tensor:
 
 
 def run_blocks(x: Tensor, blocks: tuple[Block, ...]) -> Tensor:
-    """convs_torch.run_blocks, not rounded."""
+    """transforms.run_blocks, not rounded."""
     for a, b in blocks:
         x = stream(x + affine(b, rectify(conv3(a, rectify(x)))))
     return x

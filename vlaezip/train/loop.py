@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,10 @@ from vlaezip.model.window import FILL
 from vlaezip.train import sets
 from vlaezip.train.data import Crops, find, load
 from vlaezip.train.nets import Terms, lossless_terms, lossy, residual_bits, seams, settled_latent
+from vlaezip.train.optimisers import OPTIMISERS
 from vlaezip.train.presets import PRESETS, Recipe
 
 LOG_EVERY, SAVE_EVERY, BITS_EVERY = 100, 500, 50
-OPTIMISERS = {"adam": partial(torch.optim.Adam, betas=(0.9, 0.99)), "adamax": torch.optim.Adamax}
 CLIP = 0.5
 HALF_UNTIL = 0.95  # part of the run in bfloat16; the rest sharpens in float32
 PIXEL_CROP = 64  # side of the part of a lossy crop on which p(x|z) is trained
@@ -34,8 +33,9 @@ FIELDS = ["step", "seconds", "pixels", "kl", "preview_psnr", "gamma", "held_out"
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """A short warm-up, then a cosine to zero."""
-    return recipe.rate * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * min(step / recipe.steps, 1.0)))
+    """A short warm-up, a part of the run at the full rate if the recipe asks for one, then a cosine to zero."""
+    done = max(step / recipe.steps - recipe.stable, 0) / (1 - recipe.stable)
+    return recipe.rate * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
 
 def soft_free_bits(gamma: float, kl: float, target: float) -> float:
@@ -83,7 +83,7 @@ class Trainer:
             self.net.requires_grad_(False)
             self.net.pixel.requires_grad_(True)
             self.net.synthesis.out.requires_grad_(True)  # its features learn; p(x|z) has no gradient of the preview
-        self.optimiser = OPTIMISERS[self.recipe.optimiser](self.net.parameters())
+        self.optimiser = OPTIMISERS[self.recipe.optimiser](self.net)
         self.step, self.gamma, self.seconds = 0, 1.0, 0.0
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "checkpoint.pt").exists():

@@ -38,7 +38,7 @@ def full(x: Tensor) -> torch.autocast:
 
 
 def soft_contrast(difference: Tensor, gain: Tensor) -> Tensor:
-    """window_torch.contrast, with the gradient of the unrounded value."""
+    """window.contrast, with the gradient of the unrounded value."""
     soft = (difference * (gain * 2.0**-GAIN_BITS)).clamp(-CONTRAST_MAX, CONTRAST_MAX)
     return soft + (contrast(difference.detach(), gain) - soft).detach()
 

@@ -17,9 +17,9 @@ class Recipe:
     rate_target: bits per channel value that soft free bits keep in z (lossless). lambdas: weight of the preview's
     squared error against bits per pixel, one a level (lossy). dream: train p(x|z) and the features alone (lossy).
     data: a set of small pictures (sets.py); "": crops of photographs. beta: weight of the KL; free: bits per channel
-    value of it that cost nothing (free bits); warm: part of the run in which beta grows from zero. optimiser: one of
-    loop.OPTIMISERS. average: decay of the Polyak average, 0: none. final: the held-out pictures are trained on too.
-    net: what is trained, for ablations one of variants.py.
+    value of it that cost nothing (free bits); warm: part of the run in which beta grows from zero. stable: part of it
+    at the full rate. optimiser: one of optimisers.OPTIMISERS. average: decay of the Polyak average, 0: none. final: the
+    held-out pictures are trained on too. net: what is trained, for ablations one of paper/variants.py.
     """
 
     config: VlaeConfig
@@ -38,6 +38,7 @@ class Recipe:
     beta: float = 1.0
     free: float = 0.0
     warm: float = 0.0
+    stable: float = 0.0
     net: type[Vlae] = Vlae
 
 
@@ -111,5 +112,26 @@ PRESETS = {
         lambdas=(),
         data="cifar10",
         warm=0.05,
+    ),
+    "cifar10-wide": Recipe(
+        VlaeConfig(
+            unshuffle=2,
+            width=64,
+            blocks=1,
+            latent=16,
+            features=32,
+            levels=1,
+            prior=LocalConfig(16, LATENT_WINDOW, 96, 1, 48, 2, (4, 4, 4, 4), "zero", 1),
+            pixel=LocalConfig(3, Window(up=5, left=6, right=6), 256, 3, 64, 8, (1, 1, 1), "median", 32),
+        ),
+        steps=24_000,
+        crop=32,
+        batch=16,
+        rate=2e-3,
+        rate_target=0.0,
+        preview_weight=2e-5,
+        lambdas=(),
+        data="cifar10",
+        warm=0.02,
     ),
 }
