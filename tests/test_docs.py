@@ -17,7 +17,11 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = [ROOT / name for name in ("vlaezip", "benchmarks", "tests", "docs", "models")]
 THERE = [p for folder in FOLDERS for p in folder.rglob("*")] + list(ROOT.iterdir())
 MODULES = sorted(p for p in THERE if p.suffix == ".py")
-WRITTEN = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "models").glob("*.md"))]
+WRITTEN = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "models").glob("*.md")),
+]
 PAGES = [page for page in WRITTEN if page.name != "decisions.md"]  # which tells of what there was, by date
 
 FILE = re.compile(r"(?<![\w/.*<-])((?:[\w-]+/)*[\w-][\w.-]*\.(?:py|md|toml))\b")
@@ -31,7 +35,7 @@ COMMAND = re.compile(r"(?:^    |`)vlaezip ([a-z]+)([^`#\n]*)", re.MULTILINE)
 MODULE = re.compile(r"python -m (?!vlaezip|venv|pytest)([\w.]*\w)([^`#\n]*)")
 OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*|-[a-z]\b)")
 
-PLACEHOLDERS = {"benchmarks/results/NAME.md", "memory-N.md", "folder/name.md", "benchmarks.NAME"}
+PLACEHOLDERS = {"benchmarks/results/NAME.md", "memory-N.md", "folder/name.md", "benchmarks.NAME", "benchmarks/NAME.py"}
 ELSEWHERE = re.compile(r"(NUMBA|OMP|MALLOC|XDG|M)_\w+")  # variables of an environment, malloc.h
 
 
@@ -139,6 +143,16 @@ def options_of(module):
     """Options that a module's parser takes, or that of all benchmarks."""
     files = [ROOT / f"{module.replace('.', '/')}.py", ROOT / "benchmarks/lib/pictures.py"]
     return {o for f in files for o in re.findall(r'"(--?[a-z][\w-]*)"', f.read_text())}
+
+
+def test_the_layout_has_every_file():
+    page = (ROOT / "docs/layout.md").read_text()
+    names = [place(p) for p in (ROOT / "vlaezip").rglob("*.py") if not p.name.startswith("__")]
+    assert [name for name in names if f"{name.rpartition('/')[2]}`" not in page] == []
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
 
 
 def test_files_are_there():

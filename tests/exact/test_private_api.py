@@ -1,4 +1,4 @@
-"""What is used of the insides of numba and llvmlite, by name: where a version moves one, this says which is gone."""
+"""Insides of numba and llvmlite that are used, by name: where a version moves one, this says which and who uses it."""
 
 import ast
 import importlib
