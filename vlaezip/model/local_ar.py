@@ -25,7 +25,7 @@ from vlaezip.exact import matmul, threads
 from vlaezip.exact.law import Affine
 from vlaezip.model import local_kernels
 from vlaezip.model.config import LocalConfig
-from vlaezip.model.local_kernels import Buffers, CanvasArrays, PackedNet, Source
+from vlaezip.model.local_kernels import Buffers, CanvasArrays, Chunks, Cuts, PackedNet, Source
 from vlaezip.model.wavefront import locate, wavefront
 from vlaezip.model.window import FILL, FIXED_SIZE, Reach, pad, spare
 
@@ -241,20 +241,20 @@ def encode_intervals(net: LocalAR, scene: Scene, x: Ints) -> Intervals:
     chunk = min(CHUNK, count)
     widths = packed.groups[:, 1]
     starts, freqs = (np.empty(count * widths.sum(), np.uint32) for _ in range(2))
-    bounds = segments(canvas.bounds, widths)
+    intervals = Intervals(starts, freqs, segments(canvas.bounds, widths))
     step_of = np.repeat(np.arange(len(canvas.bounds) - 1, dtype=np.int32), np.diff(canvas.bounds))
     grids = grids_of(config, scene, chunk)
     many = max(1, min(threads.count(), count // chunk))
     flat = np.ascontiguousarray(x, np.int32).reshape(-1, config.channels)
 
-    def work(part: int) -> None:
+    def work(share: int) -> None:
         rows = buffers_for(config, len(net.stem.weight), chunk)
         local_kernels.encode_share(
-            packed, canvas.arrays, rows, grids, flat, bounds, step_of, part, many, chunk, starts, freqs
+            packed, canvas.arrays, rows, grids, flat, step_of, Chunks(share, many, chunk), intervals
         )
 
     threads.together(work, many)
-    return Intervals(starts, freqs, bounds)
+    return intervals
 
 
 def segments(steps: NDArray[np.int64], widths: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -278,10 +278,10 @@ def decode(net: LocalAR, scene: Scene, draw: Draw) -> Ints:
     return result.reshape(shape)
 
 
-def cut(order: Ints, bounds: NDArray[np.int64], width: int, count: int) -> tuple[Any, Any]:
-    """Divide every step's places, from the top, into `count` parts. -> cuts, moved: see local_kernels.decode_share.
+def cut(order: Ints, bounds: NDArray[np.int64], width: int, count: int) -> Cuts:
+    """Divide every step's places, from the top, into `count` shares.
 
-    Borders between parts are rows of pictures, and stay where they are for STEADY steps.
+    Borders between shares are rows of pictures, and stay where they are for STEADY steps.
     """
     line = order // width
     cuts = np.empty((len(bounds) - 1, count + 1), np.int64)
@@ -292,7 +292,7 @@ def cut(order: Ints, bounds: NDArray[np.int64], width: int, count: int) -> tuple
         for step in range(first, min(first + STEADY, len(cuts))):
             a, b = bounds[step], bounds[step + 1]
             cuts[step] = (a, *(a + np.searchsorted(line[a:b], borders)), b)
-    return cuts, np.arange(len(cuts)) % STEADY == 0
+    return Cuts(cuts, np.arange(len(cuts)) % STEADY == 0)
 
 
 def decode_from(net: LocalAR, scene: Scene, source: Source) -> Ints:
@@ -302,19 +302,19 @@ def decode_from(net: LocalAR, scene: Scene, source: Source) -> Ints:
     steps = len(canvas.bounds) - 1
     result = np.empty((len(canvas.order), shape[3]), np.int32)
 
-    def work(part: int) -> None:
+    def work(share: int) -> None:
         move = 0
         while not team.broken:
             move = local_kernels.decode_share(
-                packed, canvas.arrays, rows[part], grids, source, cuts, moved, part, move, result
+                packed, canvas.arrays, rows[share], grids, source, cuts, share, move, result
             )
             if move == local_kernels.FOREVER:
                 return
             time.sleep(NAP_SECONDS)
 
     with threads.team(min(TAKERS, threads.count(), len(canvas.order) // (steps * SHARE))) as team:
-        cuts, moved = cut(canvas.order, canvas.bounds, shape[2], team.size)
-        most = int(np.diff(cuts).max())
+        cuts = cut(canvas.order, canvas.bounds, shape[2], team.size)
+        most = int(np.diff(cuts.borders).max())
         grids = grids_of(config, scene, most)
         rows = [buffers_for(config, len(net.stem.weight), most) for _ in range(team.size)]  # here a lack harms nobody
         team.run(work)

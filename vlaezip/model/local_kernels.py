@@ -1,7 +1,7 @@
-"""The compiled local model: one call decodes a canvas, or one half of every step of its wavefront.
+"""The compiled local model: one call decodes a picture, or one half of every step of its wavefront.
 
-A step's places, from top to bottom, are divided into parts, a thread each. Rows see only themselves and rows above, so
-an upper part runs ahead while a lower one still works. Symbols come off one stack, in one order: parts take turns.
+A step's places, from top to bottom, are divided into shares, a thread each. Rows see only themselves and rows above, so
+an upper share runs ahead while a lower one still works. Symbols come off one stack, in one order: shares take turns.
 """
 
 import os
@@ -29,7 +29,7 @@ FOREVER = 1 << 60
 
 
 class PackedNet(NamedTuple):
-    """The net as kernels see it. groups, int64 [G, 3]: first channel, channels, channels seen before.
+    """A local model as kernels take it. groups, int64 [G, 3]: first channel, channels, channels seen before.
 
     first: the channel that is coded first; order [C]: all channels in the order of coding.
     """
@@ -84,6 +84,23 @@ class Buffers(NamedTuple):
     values: Ints  # [N, C]
 
 
+class Cuts(NamedTuple):
+    """How steps are divided. borders, int64 [steps, shares + 1]: of the shares' places; moved, bool [steps]: whether
+    borders were moved before this step.
+    """
+
+    borders: NDArray[np.int64]
+    moved: NDArray[np.bool_]
+
+
+class Chunks(NamedTuple):
+    """Places in chunks of a size: every stride-th chunk from the first on."""
+
+    first: int
+    stride: int
+    size: int
+
+
 class Source(NamedTuple):
     """Where symbols come from: lanes and words of a message, or, where there are targets, those: uint32 [symbols]."""
 
@@ -95,7 +112,7 @@ class Source(NamedTuple):
 
 @kernel()
 def evaluate_trunk(net: Any, canvas: Any, buffers: Any, start: int, end: int) -> None:
-    """Windows and trunk of places start..end."""
+    """Evaluate windows and trunk of places start..end."""
     n = end - start
     where, base, size = canvas.order[start:end], buffers.base[:n], buffers.size[:n]
     spot, inputs, channels = canvas.spot[start:end], buffers.inputs[:n], canvas.shown.shape[1]
@@ -121,7 +138,7 @@ def evaluate_trunk(net: Any, canvas: Any, buffers: Any, start: int, end: int) ->
 
 @kernel()
 def evaluate_mixtures(net: Any, buffers: Any, group: Any, n: int) -> None:
-    """The mixtures of a group, for n places whose earlier channels are known."""
+    """Evaluate the mixtures of a group, for n places whose earlier channels are known."""
     evaluate_outputs(net, buffers, group, n)
     channels = net.groups[group, 1]
     centre, sizes = buffers.centre[: n * channels], buffers.sizes[: n * channels]
@@ -144,7 +161,7 @@ def evaluate_outputs(net: Any, buffers: Any, group: int, n: int) -> None:
 
 @kernel()
 def guess_symbols(net: Any, buffers: Any, group: Any, n: int) -> None:
-    """Where to look for a group's symbols, before it is this part's turn."""
+    """Guess where a group's symbols are, before it is this share's turn."""
     m = n * net.groups[group, 1]
     guess_kernel(buffers.weights[:m], buffers.means, buffers.scales, buffers.middles, buffers.widths)
 
@@ -166,7 +183,7 @@ def record_symbols(net: Any, buffers: Any, step: Any, group: int, n: int) -> Non
 
 @kernel()
 def write_values(net: Any, canvas: Any, buffers: Any, start: int, end: int) -> None:
-    """Put values of places start..end where windows see them."""
+    """Write values of places start..end where windows see them."""
     n = end - start
     for i in range(n):
         for c in range(buffers.values.shape[1]):
@@ -184,7 +201,7 @@ def write_values(net: Any, canvas: Any, buffers: Any, start: int, end: int) -> N
 
 @kernel()
 def pop_symbols(source: Any, buffers: Any, step: Any, low: Any, count: Any, before: int, first: int, n: int) -> None:
-    """Symbols first..first + n of a vector, which has `before` symbols before it in the canvas."""
+    """Pop symbols first..first + n of a vector, which has `before` symbols before it in the picture."""
     symbols = buffers.symbols[:n]
     if len(source.targets):
         targets = source.targets[before + first : before + first + n]
@@ -201,7 +218,7 @@ def pop_symbols(source: Any, buffers: Any, step: Any, low: Any, count: Any, befo
 
 
 def build_load_turns(typing: Any, address: Any) -> Any:
-    """The turns taken, in step with all that other threads wrote before."""
+    """Read the turns taken, in step with all that other threads wrote before."""
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
         return b.load_atomic(b.inttoptr(arguments[0], ir.IntType(64).as_pointer()), "acquire", 8)
@@ -239,25 +256,24 @@ store_turns: Any = intrinsic(build_store_turns)
 
 @kernel()
 def decode_share(
-    net: Any, canvas: Any, buffers: Any, grids: Any, source: Any, cuts: Any, moved: Any, part: int, move: int, x: Any
+    net: Any, canvas: Any, buffers: Any, grids: Any, source: Any, cuts: Any, share: int, move: int, x: Any
 ) -> int:
-    """Decode part number `part` of every step from a move on. -> the move to go on with when others are late.
+    """Decode share number `share` of every step from a move on. -> the move to go on with when others are late.
 
-    grids: Grid of [G, M], the symbols of each group. cuts, int64 [steps, parts + 1]: the parts' places; moved, bool
-    [steps]: cuts were moved before this step.
-    x, int32 [B * H * W, C], is filled. A step has a move to begin, and one a group, in which the part takes its turn.
+    grids: Grid of [G, M], the symbols of each group. x, int32 [B * H * W, C], is filled. A step has a move to begin,
+    and one a group, in which the share takes its turn.
     """
-    parts, groups = cuts.shape[1] - 1, len(net.groups)
+    shares, groups = cuts.borders.shape[1] - 1, len(net.groups)
     turns = np.int64(source.state.ctypes.data) + 8 * TURN
     width = 0
     for group in range(groups):
         width += net.groups[group, 1]
-    while move < len(cuts) * (groups + 1):
+    while move < len(cuts.borders) * (groups + 1):
         step, number = move // (groups + 1), move % (groups + 1)
-        start, end = cuts[step, part], cuts[step, part + 1]
-        needed = (step * groups + number - 1) * parts + part
+        start, end = cuts.borders[step, share], cuts.borders[step, share + 1]
+        needed = (step * groups + number - 1) * shares + share
         if number == 0:
-            needed = step * groups * parts if moved[step] else 0
+            needed = step * groups * shares if cuts.moved[step] else 0
         spins = 0
         while load_turns(turns) < needed:
             spins += 1
@@ -310,24 +326,23 @@ def read_symbols(x: Any, where: Any, first: int, step: Any, symbols: Any) -> Non
 
 @kernel()
 def copy_to(values: Any, target: Any) -> None:
-    """Values to the beginning of a target."""
+    """Copy values to the beginning of a target."""
     for i in range(len(values)):
         target[i] = values[i]
 
 
 @kernel()
 def encode_share(
-    net: Any, canvas: Any, buffers: Any, grids: Any, x: Any, vectors: Any, step_of: Any, first: int, stride: int,
-    chunk: int, starts: Any, freqs: Any,
-) -> None:  # fmt: skip
-    """The twin of decode_share: intervals of the symbols of x, of every stride-th chunk of places from the first on.
+    net: Any, canvas: Any, buffers: Any, grids: Any, x: Any, step_of: Any, chunks: Any, intervals: Any
+) -> None:
+    """The twin of decode_share: fill the intervals of the symbols of x, of some chunks of places.
 
-    vectors: where each group of each step begins among the symbols; step_of, int32 [B * H * W]: the steps of places.
+    step_of, int32 [B * H * W]: the steps of places. intervals: whose vectors are the groups of each step.
     """
     groups, k_count = len(net.groups), buffers.weights.shape[1]
     start_of, freq_of = np.empty(len(buffers.symbols), np.uint32), np.empty(len(buffers.symbols), np.uint32)
-    for start in range(first * chunk, len(canvas.order), stride * chunk):
-        end = min(start + chunk, len(canvas.order))
+    for start in range(chunks.first * chunks.size, len(canvas.order), chunks.stride * chunks.size):
+        end = min(start + chunks.size, len(canvas.order))
         n = end - start
         evaluate_trunk(net, canvas, buffers, start, end)
         for group in range(groups):
@@ -342,8 +357,8 @@ def encode_share(
             )  # fmt: skip
             for t in range(step_of[start], step_of[end - 1] + 1):
                 a, b = max(canvas.bounds[t], start), min(canvas.bounds[t + 1], end)
-                where = vectors[t * groups + group] + (a - canvas.bounds[t]) * channels
-                copy_to(start_of[(a - start) * channels : (b - start) * channels], starts[where:])
-                copy_to(freq_of[(a - start) * channels : (b - start) * channels], freqs[where:])
+                where = intervals.bounds[t * groups + group] + (a - canvas.bounds[t]) * channels
+                copy_to(start_of[(a - start) * channels : (b - start) * channels], intervals.starts[where:])
+                copy_to(freq_of[(a - start) * channels : (b - start) * channels], intervals.freqs[where:])
             if group + 1 < groups:
                 record_symbols(net, buffers, step, group, n)

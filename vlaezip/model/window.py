@@ -98,7 +98,7 @@ def spare(shown: NDArray[np.int16]) -> NDArray[np.int16]:
 
 @kernel()
 def fitting_rows(inputs: Any, n: int) -> int:
-    """Rows of inputs that may have n values and a block written: what is beyond a row is written over by the next."""
+    """Count rows of inputs that may have n values and a block written: the next row writes over what is beyond."""
     last: int = (inputs.size - n - BLOCK) // inputs.shape[1]
     return max(0, last + 1)
 
@@ -174,11 +174,8 @@ def median_inputs(flat: Any, channels: int, spot: Any, runs: Any, ring: Any, inp
     inputs: int16. -> number of inputs filled.
     """
     n = line_size(runs, channels) - BLOCK + 2 * channels + 1
-    masks, line, fit = (
-        channel_masks(channels),
-        np.empty((1, n + BLOCK), np.int16),
-        min(fitting_rows(inputs, n), len(spot)),
-    )
+    masks, line = channel_masks(channels), np.empty((1, n + BLOCK), np.int16)
+    fit = min(fitting_rows(inputs, n), len(spot))
     describe_rows(flat, channels, spot[:fit], runs, ring, masks, inputs, base, size)
     for i in range(fit, len(spot)):
         describe_rows(flat, channels, spot[i : i + 1], runs, ring, masks, line, base[i:], size[i:])
@@ -188,7 +185,7 @@ def median_inputs(flat: Any, channels: int, spot: Any, runs: Any, ring: Any, inp
 
 @kernel()
 def write_contrasts(values: Any, base: Any, size: Any, known: Any) -> None:
-    """contrast of values [N, g] against base, into known [N, >= g]: what later channels see of earlier ones."""
+    """Write contrasts of values [N, g] with base into known [N, >= g]: what later channels see of earlier ones."""
     for i in range(values.shape[0]):
         for c in range(values.shape[1]):
             d = (np.int64(values[i, c] - base[i, c]) * GAIN_OF[size[i]] + HALF_GAIN) >> GAIN_BITS
