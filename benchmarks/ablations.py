@@ -29,7 +29,8 @@ from safetensors.torch import load_file, save_file
 
 from benchmarks.lib import ablation_results, pictures, report
 from vlaezip.model.config import LocalConfig, Window
-from vlaezip.model.window import input_units
+from vlaezip.model.layout import with_extra
+from vlaezip.model.window import input_columns
 from vlaezip.paper import likelihood
 from vlaezip.paper.likelihood import NATS, Likelihood
 from vlaezip.paper.variants import ALONE, Blind, Flowed, Grey, TwoLevel, plain
@@ -45,8 +46,7 @@ WINDOWS = {"4x2": Window(2, 2, 1), "5x3": Window(3, 3, 1), "7x4": Window(4, 4, 2
 
 def alone(recipe: Recipe) -> Recipe:
     """p(x): no features at all."""
-    config = replace(recipe.config, features=0, pixel=replace(recipe.config.pixel, extra=0))
-    return replace(recipe, config=config, preview_weight=0.0)
+    return replace(recipe, config=with_extra(replace(recipe.config, features=0)), preview_weight=0.0)
 
 
 def without_z(recipe: Recipe) -> Recipe:
@@ -92,7 +92,7 @@ def columns(old: LocalConfig, new: LocalConfig) -> list[int]:
     """Of a local model's inputs, extra ones included, those that it keeps with a window that is a part of its own."""
     window, c = old.window.offsets, old.channels
     places = [c * window.index(o) + i for o in new.window.offsets for i in range(c)]
-    return places + list(range(c * len(window), sum(n for n, _, _ in input_units(old)) + old.extra))
+    return places + list(range(c * len(window), sum(n for n, _, _ in input_columns(old)) + old.extra))
 
 
 def begun(recipe: Recipe, preset: str, weights: Path, folder: Path, anew: str) -> Path:

@@ -9,20 +9,22 @@ from vlaezip.exact import law
 from vlaezip.model import config, layout, weights
 from vlaezip.model.config import LocalConfig, VlaeConfig, Window
 from vlaezip.model.local_ar import LocalAR
+from vlaezip.model.window_kinds import WINDOW_KINDS
 
 SMALL = Window(up=2, left=3, right=2)
-EXTRA = {"median": 3, "preview": 2 + 27, "zero": 2, "binary": 2}
+FEATURES = {"median": 3, "preview": 2, "zero": 2, "binary": 2}
 
 
 def local_config(reference, groups=None, hidden=8, mixtures=2):
     """A little local model of pixels, of binary ones, or of four latent channels."""
     channels = {"zero": 4, "binary": 1}.get(reference, 3)
-    return LocalConfig(channels, SMALL, hidden, 1, 6, mixtures, groups or (1,) * channels, reference, EXTRA[reference])
+    extra = FEATURES[reference] + sum(n for n, _, _ in WINDOW_KINDS[reference].extra)
+    return LocalConfig(channels, SMALL, hidden, 1, 6, mixtures, groups or (1,) * channels, reference, extra)
 
 
 def vlae_config(blocks=1, reference="median", levels=2, unshuffle=2):
     """A little VLAE of stride 2 * unshuffle."""
-    features = 3 if reference == "median" else 2
+    features = FEATURES[reference]
     prior = LocalConfig(3, SMALL, 8, 1, 6, 2, (2, 1), "zero", levels)
     binary = {"channels": 1, "values": 2} if reference == "binary" else {}
     return VlaeConfig(unshuffle, 6, blocks, 3, features, levels, prior, local_config(reference), **binary)
@@ -43,13 +45,9 @@ def integers(layer, rng):
 def local(config, seed):
     """A random LocalAR."""
     rng = np.random.default_rng(seed)
-    near = ((24, layout.CONTRAST_UNIT, layout.CONTRAST_MAX), (3, 2.0**-7, 128))
-    extra = {
-        "zero": ((config.extra, 1.0, 1),),
-        "median": ((config.extra, *layout.STREAM),),
-        "binary": ((config.extra, *layout.STREAM),),
-        "preview": ((config.extra - 27, *layout.STREAM), *near),
-    }[config.reference]
+    kind = layout.STREAM if config.reference != "zero" else (1.0, 1)
+    beside = config.kind.extra
+    extra = ((config.extra - sum(n for n, _, _ in beside), *kind), *beside)
     made = {}
     for layer in layout.local("net", config, extra):
         made[layer.name] = law.affine(layer.name, *integers(layer, rng), layer.largest)

@@ -1,12 +1,17 @@
-"""Slow twins of the fast code, in plain Python integers and int64: what it has to agree with, bit for bit."""
+"""The integer model, defined in plain Python integers and int64: what all kernels answer to, bit for bit.
+
+From the bottom up: mixtures and intervals, rANS, layers, the transforms around z, windows, a local model. docs/twins.md
+lists who has to agree with what.
+"""
 
 import numpy as np
 import torch
 
 from vlaezip.coding import tables
 from vlaezip.device.window import describe
-from vlaezip.exact.law import ACTIVATION_MAX
-from vlaezip.model.window import CONTRAST_MAX, FILL, GAIN_BITS, GAIN_OF
+from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX
+from vlaezip.model.window import GAIN_BITS, GAIN_OF
+from vlaezip.model.window_kinds import CONTRAST_MAX
 
 TOTAL = 1 << tables.PRECISION
 LOW, WORD = 1 << 31, 1 << 32
@@ -97,6 +102,63 @@ def conv3(x, weight, bias, shift):
     return affine(np.concatenate(taps, 3), weight, bias, shift)
 
 
+def stream(x):
+    """The clamp of a residual stream."""
+    return np.clip(x, -STREAM_MAX - 1, STREAM_MAX)
+
+
+def fold(x, n):
+    """Cells of n x n places as places: [B, H, W, C] -> [B, H / n, W / n, C n n]."""
+    return torch.pixel_unshuffle(torch.from_numpy(x).permute(0, 3, 1, 2), n).permute(0, 2, 3, 1).numpy()
+
+
+def spread(x, n):
+    """The inverse of fold."""
+    return torch.pixel_shuffle(torch.from_numpy(x).permute(0, 3, 1, 2), n).permute(0, 2, 3, 1).numpy()
+
+
+class Transforms:
+    """Analysis and synthesis in int64. tensors: of a set of weights called net, as its file holds them."""
+
+    def __init__(self, config, tensors):
+        self.config, self.tensors = config, tensors
+
+    def layer(self, name, x, function=affine):
+        return function(
+            x, *(self.tensors[f"net/{name}.{part}"].astype(np.int64) for part in ("weight", "bias", "shift"))
+        )
+
+    def blocks(self, prefix, x):
+        """Pre-activation residual blocks."""
+        for i in range(self.config.blocks):
+            h = np.clip(self.layer(f"{prefix}.{i}.a", np.clip(x, 0, ACTIVATION_MAX), conv3), 0, ACTIVATION_MAX)
+            x = stream(x + self.layer(f"{prefix}.{i}.b", h))
+        return x
+
+    def posterior(self, x):
+        """Mean and log-scale of q(z|x): [B, h, w, Z]."""
+        x = x.astype(np.int64) - 128
+        h = self.blocks("analysis.fine", stream(self.layer("analysis.stem", fold(x, self.config.unshuffle))))
+        h = self.layer("analysis.down", fold(h, 2))
+        if self.config.direct:
+            h = h + self.layer("analysis.direct", fold(x, self.config.stride))
+        h = self.blocks("analysis.coarse", stream(h))
+        return np.split(self.layer("analysis.out", h), 2, 3)
+
+    def preview(self, z, level=0):
+        """Preview and features of z: [B, H, W, 3] and [B, H, W, F]."""
+        if self.config.guided:
+            one_hot = np.eye(self.config.levels, dtype=int)[level]
+            z = np.concatenate([z, np.broadcast_to(one_hot, (*z.shape[:3], self.config.levels))], 3)
+        deep = self.blocks("synthesis.coarse", stream(self.layer("synthesis.stem", z, conv3)))
+        h = self.blocks("synthesis.fine", stream(spread(self.layer("synthesis.up", deep), 2)))
+        out = spread(self.layer("synthesis.out", h), self.config.unshuffle)
+        picture = out[..., :3]
+        if self.config.direct:  # two paths, in 1/16 level
+            picture = (picture + spread(self.layer("synthesis.direct", deep), self.config.stride) + 8) // 16
+        return np.clip(picture + 128, 0, 255), stream(out[..., 3:])
+
+
 def padded(x, i, j, fill):
     """What stands at (i, j) of a picture [H, W, C], also beyond its edges."""
     _, w, c = x.shape
@@ -124,7 +186,7 @@ def contrast(difference, size):
 
 
 def stored(layer):
-    """(weight [O, I], bias, shift) of an law.Affine."""
+    """(weight [O, I], bias, shift) of a law.Affine."""
     return layer.weight.T.astype(np.int64), layer.bias.astype(np.int64), layer.shift.astype(np.int64)
 
 
@@ -135,7 +197,7 @@ def intervals(net, scene, x):
     """
     config = net.config
     shown = x - scene.base
-    context = windows(shown.astype(np.int64), config.window, FILL[config.reference])
+    context = windows(shown.astype(np.int64), config.window, config.kind.fill)
     view = describe(torch.from_numpy(context).float(), config)
     inputs = np.concatenate([view.inputs.long().numpy(), scene.extra.reshape(len(context), -1)], 1)
     h = np.clip(affine(inputs, *stored(net.stem)), 0, ACTIVATION_MAX)
@@ -152,7 +214,7 @@ def intervals(net, scene, x):
         group = []
         for place in range(len(values)):
             first = config.order[0]
-            shift = values[place, first] - base[place, first] if config.relative and seen else 0
+            shift = values[place, first] - base[place, first] if config.kind.relative and seen else 0
             for n, c in enumerate(channels):
                 centre = int(base[place, c] + shift)
                 mix = mixture(answers[place, n].tolist(), centre, int(size[place]), scene.warmth)

@@ -127,7 +127,7 @@ def test_code_of_another_version_is_not_run(tmp_path):
     """An upgrade changes a constant in another file than the kernel's; the older version stays, and finds its own."""
     old, new = PACKAGE, tmp_path / "vlaezip"
     shutil.copytree(old, new, ignore=shutil.ignore_patterns("__pycache__", "models"))
-    source = new / "model/contrast.py"
+    source = new / "model/window_kinds.py"
     source.write_text(source.read_text().replace("CONTRAST_MAX = 1023", "CONTRAST_MAX = 1000"))
     told = {"NUMBA_CACHE_DIR": str(tmp_path / "kept")}
     assert said(child(KNOW, old, **told)) == ["1023", "0"]

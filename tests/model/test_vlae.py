@@ -10,67 +10,18 @@ from hypothesis import strategies as st
 from vlaes import CONFIGS, MODELS, latents, pictures
 
 from vlaezip.codec import block
-from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.model import vlae
 from vlaezip.model.config import LATENT_MAX, from_json, to_json
 from vlaezip.model.local_ar import PIXELS
 from vlaezip.model.vlae import Posterior
-from vlaezip.model.window import CONTRAST_MAX
+from vlaezip.model.window_kinds import CONTRAST_MAX
 
 every_model = pytest.mark.parametrize("name", MODELS)
 
 
-class Twin:
-    """The convolutions of a model in int64, straight from the tensors of its file."""
-
-    def __init__(self, config, seed):
-        self.config, self.tensors = config, random_nets.tensors(config, "net", seed)
-
-    def layer(self, name, x, function=reference.affine):
-        return function(
-            x, *(self.tensors[f"net/{name}.{part}"].astype(np.int64) for part in ("weight", "bias", "shift"))
-        )
-
-    def blocks(self, prefix, x):
-        for i in range(self.config.blocks):
-            h = np.clip(
-                self.layer(f"{prefix}.{i}.a", np.clip(x, 0, ACTIVATION_MAX), reference.conv3), 0, ACTIVATION_MAX
-            )
-            x = stream(x + self.layer(f"{prefix}.{i}.b", h))
-        return x
-
-    def posterior(self, x):
-        h = self.blocks(
-            "analysis.fine", stream(self.layer("analysis.stem", fold(x.astype(np.int64) - 128, self.config.unshuffle)))
-        )
-        h = self.layer("analysis.down", fold(h, 2))
-        if self.config.direct:
-            h = h + self.layer("analysis.direct", fold(x.astype(np.int64) - 128, self.config.stride))
-        h = self.blocks("analysis.coarse", stream(h))
-        return np.split(self.layer("analysis.out", h), 2, 3)
-
-    def preview(self, z, level=0):
-        if self.config.guided:
-            z = np.concatenate([z, np.broadcast_to(np.eye(self.config.levels, dtype=int)[level], (*z.shape[:3], 3))], 3)
-        deep = self.blocks("synthesis.coarse", stream(self.layer("synthesis.stem", z, reference.conv3)))
-        h = self.blocks("synthesis.fine", stream(spread(self.layer("synthesis.up", deep), 2)))
-        out = spread(self.layer("synthesis.out", h), self.config.unshuffle)
-        picture = out[..., :3]
-        if self.config.direct:  # two paths, in 1/16 level
-            picture = (picture + spread(self.layer("synthesis.direct", deep), self.config.stride) + 8) // 16
-        return np.clip(picture + 128, 0, 255), stream(out[..., 3:])
-
-
-def stream(x):
-    return np.clip(x, -STREAM_MAX - 1, STREAM_MAX)
-
-
-def fold(x, n):
-    return torch.pixel_unshuffle(torch.from_numpy(x).permute(0, 3, 1, 2), n).permute(0, 2, 3, 1).numpy()
-
-
-def spread(x, n):
-    return torch.pixel_shuffle(torch.from_numpy(x).permute(0, 3, 1, 2), n).permute(0, 2, 3, 1).numpy()
+def twin(name):
+    """The transforms of a model in int64, from the tensors of its file."""
+    return reference.Transforms(CONFIGS[name], random_nets.tensors(CONFIGS[name], "net", 4))
 
 
 @every_model
@@ -82,7 +33,7 @@ def test_configurations_survive_json(name):
 def test_the_posterior_is_int64_arithmetic(name):
     model, side = MODELS[name], MODELS[name].config.stride
     x = pictures((2, 4 * side, 3 * side))
-    mean, log_scale = Twin(CONFIGS[name], 4).posterior(x)
+    mean, log_scale = twin(name).posterior(x)
     q = model.posterior(x)
     assert (q.mean == mean).all()
     assert (q.scale == np.clip(log_scale, vlae.LOG_LOW, vlae.LOG_HIGH) + vlae.SCALE_ZERO + vlae.LOG_FINE).all()
@@ -95,7 +46,7 @@ def test_the_preview_is_int64_arithmetic(name):
     z = latents(model, (2, 4, 3))
     level = model.config.levels - 1
     preview, features = model.preview(z, level)
-    for found, expected in zip((preview, features), Twin(CONFIGS[name], 4).preview(z, level), strict=True):
+    for found, expected in zip((preview, features), twin(name).preview(z, level), strict=True):
         assert found.shape == (2, 4 * model.config.stride, 3 * model.config.stride, expected.shape[3])
         assert (found == expected).all()
     assert preview.std() > 1  # or the test would say nothing

@@ -163,10 +163,10 @@ def test_contrast_rounds_half_up_and_clamps():
 def test_look_is_describe_on_the_canvas(kind, shape, seed):
     rng, config = np.random.default_rng(seed), local_config(kind)
     x = random_pictures(rng, shape, kind, config.channels)
-    context = reference.windows(x, config.window, window.FILL[kind])
+    context = reference.windows(x, config.window, config.kind.fill)
     expected = window_torch.describe(torch.from_numpy(context).float(), config)
     n, extra = len(context), rng.integers(-1024, 1024, (len(context), 5)).astype(np.int16)
-    shown = window.pad(x.astype(np.int16), config.window, window.FILL[kind])
+    shown = window.pad(x.astype(np.int16), config.window, config.kind.fill)
     order, _, spot, _, row = places(shape, config.window)
     width = expected.inputs.shape[1]
     inputs, base, size = (
@@ -186,9 +186,9 @@ def test_inputs_stay_within_what_the_proof_takes_for_granted(kind):
     rng, config = np.random.default_rng(1), local_config(kind)
     x = random_pictures(rng, (3, 7, 8), kind, config.channels)
     view = window_torch.describe(
-        torch.from_numpy(reference.windows(x, config.window, window.FILL[kind])).float(), config
+        torch.from_numpy(reference.windows(x, config.window, config.kind.fill)).float(), config
     )
-    largest = np.concatenate([np.full(n, m) for n, _, m in window.input_units(config)])
+    largest = np.concatenate([np.full(n, m) for n, _, m in window.input_columns(config)])
     assert view.inputs.shape[1] == len(largest)
     assert (abs(view.inputs.numpy()).max(0) <= largest).all()
     assert (view.inputs == view.inputs.round()).all()

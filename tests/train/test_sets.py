@@ -85,7 +85,7 @@ def test_mosaics_that_are_missing_are_named(folder):
 
 def test_draws_are_pictures_of_the_set_some_of_them_flipped():
     x = np.arange(5 * 3 * 4, dtype=np.uint8).reshape(5, 3, 4, 1)
-    draws = sets.Draws(x, False, Window(1, 2, 1), "binary", 0, flips=True)
+    draws = sets.Draws(x, False, Window(1, 2, 1), 0, 0, flips=True)
     shown, padded = draws.draw(50)
     assert padded.shape == (50, 4, 7, 1)
     assert (padded[:, 1:, 2:6] == shown).all()

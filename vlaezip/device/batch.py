@@ -20,7 +20,7 @@ from vlaezip.device import transforms, wave
 from vlaezip.device.wave import Scene
 from vlaezip.model.local_ar import samples
 from vlaezip.model.vlae import Posterior, Shape, Vlae
-from vlaezip.model.window import CONTRAST_MAX
+from vlaezip.model.window_kinds import CONTRAST_MAX, MID_LEVEL, NEIGHBOUR_GAIN, NEIGHBOURS
 
 PLACE_BYTES = 256  # of a device's memory, for each pixel of a batch, at the most
 MOST_PLACES = 1 << 27
@@ -49,7 +49,7 @@ def pixel_scene(model: Vlae, z: Ints, shape: Shape, grey: bool) -> Scene:
     preview, features = (a[:, :h, :w] for a in transforms.of(model.nets).shown(z, 0))
     base = preview.to(torch.int16)
     steps = samples(model.config.channels, model.config.values)
-    if model.config.pixel.reference != "preview":
+    if not model.config.pixel.kind.residual:
         return Scene(torch.zeros_like(base), features, steps, grey)
     return Scene(base, torch.cat([features, neighbourhood(base)], 3), steps, grey)
 
@@ -59,8 +59,8 @@ def neighbourhood(preview: Tensor) -> Tensor:
     h, w = preview.shape[1:3]
     i, j = (torch.arange(-1, n + 1, device=preview.device).clamp(0, n - 1) for n in (h, w))
     edge = preview[:, i][:, :, j]
-    near = [edge[:, y : y + h, x : x + w] - preview for y in range(3) for x in range(3) if (y, x) != (1, 1)]
-    return torch.cat([(8 * d).clamp(-CONTRAST_MAX, CONTRAST_MAX) for d in near] + [preview - 128], 3)
+    near = [edge[:, y : y + h, x : x + w] - preview for y, x in NEIGHBOURS]
+    return torch.cat([(NEIGHBOUR_GAIN * d).clamp(-CONTRAST_MAX, CONTRAST_MAX) for d in near] + [preview - MID_LEVEL], 3)
 
 
 def posterior_codec(model: Vlae, x: Ints) -> Batch:

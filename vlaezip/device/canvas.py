@@ -4,11 +4,15 @@ import triton
 import triton.language as tl
 
 from vlaezip.model.contrast import HALF_GAIN
-from vlaezip.model.window import CONTRAST_MAX, GAIN_BITS
+from vlaezip.model.window import GAIN_BITS
+from vlaezip.model.window_kinds import CONTRAST_MAX, MID_LEVEL, MID_SIZE
 
 CONTRAST = tl.constexpr(CONTRAST_MAX)
 GAIN_SHIFT = tl.constexpr(GAIN_BITS)
 GAIN_HALF = tl.constexpr(HALF_GAIN)
+LEVEL = tl.constexpr(MID_LEVEL)
+SIZE = tl.constexpr(MID_SIZE)
+COLUMNS = tl.constexpr(64)  # of a window that are seen at once
 
 
 @triton.jit
@@ -56,8 +60,8 @@ def look_kernel(
         found = tl.zeros([block], tl.int32) + fixed
     gain = tl.load(gains + found)
     tl.store(size + n, found, mask=there)
-    q = tl.arange(0, 64)
-    for column in range(0, columns, 64):
+    q = tl.arange(0, COLUMNS)
+    for column in range(0, columns, COLUMNS):
         c = (column + q) % channels
         there2 = there[:, None] & (column + q < columns)[None, :]
         step = tl.load(reach + (column + q) // channels, mask=column + q < columns, other=0)
@@ -79,10 +83,10 @@ def look_kernel(
         tl.store(line_of, contrast(activity0, gain).to(tl.float16), mask=there)
         tl.store(line_of + 1, contrast(activity1, gain).to(tl.float16), mask=there)
         tl.store(line_of + 2, contrast(activity2, gain).to(tl.float16), mask=there)
-        tl.store(line_of + 3, (base0 - 128).to(tl.float16), mask=there)
-        tl.store(line_of + 4, (base1 - 128).to(tl.float16), mask=there)
-        tl.store(line_of + 5, (base2 - 128).to(tl.float16), mask=there)
-        tl.store(line_of + 6, (found - 24).to(tl.float16), mask=there)
+        tl.store(line_of + 3, (base0 - LEVEL).to(tl.float16), mask=there)
+        tl.store(line_of + 4, (base1 - LEVEL).to(tl.float16), mask=there)
+        tl.store(line_of + 5, (base2 - LEVEL).to(tl.float16), mask=there)
+        tl.store(line_of + 6, (found - SIZE).to(tl.float16), mask=there)
         line_of += 7
         middle = tl.where((c == 1)[None, :], base1[:, None], base2[:, None])
         at += tl.where((c == 0)[None, :], base0[:, None], middle)

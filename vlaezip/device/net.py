@@ -20,7 +20,7 @@ from vlaezip.errors import ModelError
 from vlaezip.exact.law import ACTIVATION_MAX, OPERAND_MAX, SUM_LIMIT, Affine
 from vlaezip.model.config import LocalConfig
 from vlaezip.model.local_ar import LocalAR, Steps, groups
-from vlaezip.model.window import FIXED_SIZE, GAIN_OF, SIZE_OF_ACTIVITY
+from vlaezip.model.window import GAIN_OF, SIZE_OF_ACTIVITY
 
 LINE = 16  # rows of operands have a multiple of so many
 PLAIN, RECTIFIED, RESIDUAL = range(3)  # what becomes of the sums, see Parts.product
@@ -53,7 +53,7 @@ class Group(NamedTuple):
 
 
 class Net(NamedTuple):
-    """fixed: the size number of windows without a reference, or -1.
+    """fixed: the size number of all windows, or ADAPTIVE.
 
     tables: SIGMOID, WEIGHT, INVERSE, SIZE_OF, LOG_SIZE, then GAIN_OF and SIZE_OF_ACTIVITY, int32.
     """
@@ -155,7 +155,7 @@ def build(net: LocalAR, steps: Steps, grey: bool, warmth: int, device: torch.dev
 
     def group(number: int, channels: tuple[int, ...], seen: tuple[int, ...]) -> Group:
         grid = torch.from_numpy(np.stack([a[list(channels)] for a in steps]).astype(np.int32)).to(device)
-        shift = config.order[0] if config.relative and seen else -1
+        shift = config.order[0] if config.kind.relative and seen else -1
         head, out = layer(net.heads[number]), layer(net.outs[number])
         return Group(channels[0], len(channels), len(seen), head, out, grid, int(grid[2].max()), shift)
 
@@ -169,7 +169,7 @@ def build(net: LocalAR, steps: Steps, grey: bool, warmth: int, device: torch.dev
         groups=tuple(group(*g) for g in groups(config, grey)),
         tables={name: small(getattr(tables, name)) for name in TABLES}
         | {"GAIN_OF": small(GAIN_OF), "SIZE_OF_ACTIVITY": small(SIZE_OF_ACTIVITY)},
-        fixed=FIXED_SIZE.get(config.reference, -1),
+        fixed=config.kind.size,
         grey=grey,
         warmth=warmth,
     )

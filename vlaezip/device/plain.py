@@ -9,7 +9,8 @@ from vlaezip.coding.tables import INVERSE_BITS, PRECISION, SCALE_COUNT, SCALE_ZE
 from vlaezip.device.net import PLAIN, RESIDUAL, Field, Group, Lanes, Layer, Net, Rows
 from vlaezip.exact.law import ACTIVATION_MAX
 from vlaezip.model.contrast import HALF_GAIN
-from vlaezip.model.window import CONTRAST_MAX, GAIN_BITS
+from vlaezip.model.window import GAIN_BITS
+from vlaezip.model.window_kinds import ADAPTIVE, CONTRAST_MAX, MID_LEVEL, MID_SIZE
 
 OPERAND = torch.float32
 PROBES = 16  # parts that a look of a search divides the symbols into
@@ -34,7 +35,7 @@ def look(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
     _, i, j, spot = places(net, field, line)
     context = field.shown[:, spot[:, None] + field.reach].int()  # [B, M, P, C]
     b, m, _, c = context.shape
-    if net.fixed >= 0:
+    if net.fixed != ADAPTIVE:
         base = context.new_zeros(b, m, c)
         size = context.new_full((b, m), net.fixed)
         said = [contrast(context.flatten(2), net.tables["GAIN_OF"][net.fixed])]
@@ -46,8 +47,13 @@ def look(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
         activity = (ring - base[:, :, None]).abs().sum(2, dtype=torch.int32)
         size = net.tables["SIZE_OF_ACTIVITY"][activity.sum(2)]
         gain = net.tables["GAIN_OF"][size.long()][..., None]
-        level = size[..., None] - 24
-        said = [contrast((context - base[:, :, None]).flatten(2), gain), contrast(activity, gain), base - 128, level]
+        level = size[..., None] - MID_SIZE
+        said = [
+            contrast((context - base[:, :, None]).flatten(2), gain),
+            contrast(activity, gain),
+            base - MID_LEVEL,
+            level,
+        ]
     place = i * field.width + j
     inputs = torch.cat([*said, field.extra[:, place]], 2)
     rows.inputs[:, : inputs.shape[2]] = inputs.flatten(0, 1)

@@ -27,7 +27,7 @@ from vlaezip.exact import threads
 from vlaezip.model.config import LocalConfig
 from vlaezip.model.local_ar import LocalAR, Steps, segments
 from vlaezip.model.wavefront import wavefront
-from vlaezip.model.window import ACTIVITY_RING, FILL
+from vlaezip.model.window import ACTIVITY_RING
 
 UNIT = 64  # places: steps are padded to a multiple
 CHUNK_ROWS = {"cpu": 1 << 12, "cuda": 1 << 18}  # of the parallel pass
@@ -57,7 +57,7 @@ def field_of(config: LocalConfig, scene: Scene, x: Tensor | None) -> Field:
     """A canvas of pictures x, int32 [B, H, W, C], or of none yet."""
     b, h, w, c = scene.base.shape
     rest = torch.zeros_like(scene.base) if x is None else (x - scene.base).to(torch.int16)
-    shown = pad(rest, config.window, FILL[config.reference])
+    shown = pad(rest, config.window, config.kind.fill)
     flat = torch.cat([shown.flatten(1, 2), shown.new_zeros(b, 1, c)], 1)
     row = shown.shape[2]
     reach, ring = (torch.tensor([dy * row + dx for dy, dx in o]) for o in (config.window.offsets, ACTIVITY_RING))

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from vlaezip.model.config import LocalConfig, Window
-from vlaezip.model.contrast import CONTRAST_MAX, GAIN_BITS
-from vlaezip.model.window import ACTIVITY_RING, FIXED_SIZE, GAIN_OF, SIZE_OF_ACTIVITY, surround
+from vlaezip.model.contrast import GAIN_BITS
+from vlaezip.model.window import ACTIVITY_RING, GAIN_OF, SIZE_OF_ACTIVITY, surround
+from vlaezip.model.window_kinds import ADAPTIVE, CONTRAST_MAX, MID_LEVEL, MID_SIZE
 
 
 class View(NamedTuple):
@@ -48,8 +49,8 @@ def describe(context: Tensor, config: LocalConfig) -> View:
     """Turn windows into inputs. context: [N, P, C] integers in float32, already relative to the preview if any."""
     n, _, c = context.shape
     device = context.device
-    if config.reference != "median":
-        size = torch.full((n,), FIXED_SIZE[config.reference], device=device)
+    if config.kind.size != ADAPTIVE:
+        size = torch.full((n,), config.kind.size, device=device)
         gain = torch.from_numpy(GAIN_OF).to(device).float()[size]
         return View(contrast(context.flatten(1), gain[:, None]), context.new_zeros(n, c), size)
     base = median_reference(context, config.window)
@@ -58,7 +59,6 @@ def describe(context: Tensor, config: LocalConfig) -> View:
     activity = difference[:, ring].abs().sum(1)  # [N, C]
     size = torch.from_numpy(SIZE_OF_ACTIVITY).to(device)[activity.sum(1).long()]
     gain = torch.from_numpy(GAIN_OF).to(device).float()[size][:, None]
-    level = (size.float() - 24)[:, None]
-    return View(
-        torch.cat([contrast(difference.flatten(1), gain), contrast(activity, gain), base - 128, level], 1), base, size
-    )
+    level = (size.float() - MID_SIZE)[:, None]
+    inputs = [contrast(difference.flatten(1), gain), contrast(activity, gain), base - MID_LEVEL, level]
+    return View(torch.cat(inputs, 1), base, size)

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from vlaezip.model.window_kinds import WINDOW_KINDS, WindowKind
+
 LATENT_BITS = 5  # one step of the fine grid of z is 2**-5
 LATENT_MAX = 1023  # z lies in [-1023, 1023], in steps of the fine grid
 
@@ -32,10 +34,11 @@ class Window:
 class LocalConfig:
     """A local autoregressive model: a window, an MLP on it, and mixtures for its channels.
 
-    reference: what values are seen relative to. "median": the median edge detector, and contrast is normalised
-    by local activity. "preview": the preview at each place. "zero": nothing. "binary": nothing, values are 0 and 1.
+    reference: what values are seen relative to, the name of a kind of windows. "median": the median edge detector, and
+    contrast is normalised by local activity. "preview": the preview at each place. "zero": nothing. "binary": nothing,
+    values are 0 and 1.
     groups: number of channels coded together, in the order of coding; later groups see earlier ones.
-    extra: inputs beside the window (features, preview neighbourhood, level), already integers.
+    extra: number of inputs beside the window (features, preview neighbourhood, level), see layout.with_extra.
     """
 
     channels: int
@@ -49,14 +52,14 @@ class LocalConfig:
     extra: int
 
     @property
-    def order(self) -> tuple[int, ...]:
-        """Channels in the order of coding: green first for pixels."""
-        return (1, 0, 2) if self.relative else tuple(range(self.channels))
+    def kind(self) -> WindowKind:
+        """What follows from the reference. Raises KeyError where there is no such kind."""
+        return WINDOW_KINDS[self.reference]
 
     @property
-    def relative(self) -> bool:
-        """Whether later channels' means are relative to the first channel's surprise."""
-        return self.reference in ("median", "preview")
+    def order(self) -> tuple[int, ...]:
+        """Channels in the order of coding: green first for pixels."""
+        return (1, 0, 2) if self.kind.relative else tuple(range(self.channels))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from typing import Any
 
 from vlaezip.exact.kernel_cache import kernel
 from vlaezip.exact.simd import SIZE, least, load, most, store
+from vlaezip.model.window_kinds import CONTRAST_MAX
 
-CONTRAST_MAX = 1023
 GAIN_BITS = 8  # contrast is difference * gain / 2**8
 HALF_GAIN = 1 << (GAIN_BITS - 1)
 BLOCK = SIZE  # contrasts that are made together; what is read and written may reach BLOCK - 1 beyond a window

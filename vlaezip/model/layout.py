@@ -1,7 +1,7 @@
 """The layers of a VLAE: what goes in, in which units, and what comes out. Loader and exporter both follow it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from vlaezip.coding.tables import LOGITS_PER_NAT, POSITION_BITS, SCALES_PER_NAT
 from vlaezip.exact.law import ACTIVATION_BITS, ACTIVATION_MAX, STREAM_MAX
 from vlaezip.model.config import LATENT_BITS, LATENT_MAX, LocalConfig, VlaeConfig
-from vlaezip.model.window import CONTRAST_MAX, input_units
+from vlaezip.model.window import input_columns
+from vlaezip.model.window_kinds import CONTRAST_MAX, CONTRAST_UNIT, MID_LEVEL, Columns
 
 UNIT = 2.0**-ACTIVATION_BITS
-CONTRAST_UNIT = 2.0**-5
+CENTRED_UNIT = 2.0**-6  # real value of one step of a sample less MID_LEVEL, as the analysis sees it
 MEANS_PER_UNIT = 64
 POSTERIOR_GAIN = 4  # the analysis' mean is in units of 4
 PREVIEW_LEVELS = 64  # levels to one unit of the synthesis' output
 
-Columns = tuple[int, float, int]  # (count, real value of one step, largest magnitude)
 RECTIFIED, STREAM = (UNIT, ACTIVATION_MAX), (UNIT, STREAM_MAX + 1)
 
 
@@ -53,11 +53,11 @@ def blocks(prefix: str, count: int, width: int) -> Iterator[Layer]:
 
 
 def analysis(c: VlaeConfig) -> Iterator[Layer]:
-    yield Layer("analysis.stem", ((c.channels * c.unshuffle**2, 2.0**-6, 128),), ((c.width, UNIT),))
+    yield Layer("analysis.stem", ((c.channels * c.unshuffle**2, CENTRED_UNIT, MID_LEVEL),), ((c.width, UNIT),))
     yield from blocks("analysis.fine", c.blocks, c.width)
     yield Layer("analysis.down", ((4 * c.width, *STREAM),), ((c.deep, UNIT),))
     if c.direct:
-        yield Layer("analysis.direct", ((c.channels * c.stride**2, 2.0**-6, 128),), ((c.deep, UNIT),))
+        yield Layer("analysis.direct", ((c.channels * c.stride**2, CENTRED_UNIT, MID_LEVEL),), ((c.deep, UNIT),))
     yield from blocks("analysis.coarse", c.blocks, c.deep)
     mean = 2.0 ** -(LATENT_BITS + POSITION_BITS) / POSTERIOR_GAIN
     yield Layer("analysis.out", ((c.deep, *STREAM),), ((c.latent, mean), (c.latent, 1 / SCALES_PER_NAT)))
@@ -84,12 +84,17 @@ def preview_parts(c: VlaeConfig) -> int:
 def extras(c: VlaeConfig) -> dict[str, tuple[Columns, ...]]:
     """The inputs of the local models beside their windows."""
     features: Columns = (c.features, *STREAM)
-    near = ((24, CONTRAST_UNIT, CONTRAST_MAX), (3, 2.0**-7, 128)) if c.pixel.reference == "preview" else ()
-    return {"prior": ((c.levels, 1.0, 1),), "pixel": (features, *near)}
+    return {"prior": ((c.levels, 1.0, 1),), "pixel": (features, *c.pixel.kind.extra)}
+
+
+def with_extra(c: VlaeConfig) -> VlaeConfig:
+    """The configuration, with the inputs of its local models beside their windows counted."""
+    count = {name: sum(n for n, _, _ in columns) for name, columns in extras(c).items()}
+    return replace(c, **{name: replace(getattr(c, name), extra=n) for name, n in count.items()})
 
 
 def local(name: str, c: LocalConfig, extra: tuple[Columns, ...]) -> Iterator[Layer]:
-    yield Layer(f"{name}.stem", (*input_units(c), *extra), ((c.hidden, UNIT),))
+    yield Layer(f"{name}.stem", (*input_columns(c), *extra), ((c.hidden, UNIT),))
     for i in range(c.depth):
         yield Layer(f"{name}.layers.{i}", ((c.hidden, *RECTIFIED),), ((c.hidden, UNIT),))
     seen = 0

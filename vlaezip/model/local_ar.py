@@ -27,7 +27,7 @@ from vlaezip.model import local_kernels
 from vlaezip.model.config import LocalConfig
 from vlaezip.model.local_kernels import Buffers, CanvasArrays, Chunks, Cuts, PackedNet, Source
 from vlaezip.model.wavefront import locate, wavefront
-from vlaezip.model.window import FILL, FIXED_SIZE, Reach, pad, spare
+from vlaezip.model.window import Reach, pad, spare
 
 CHUNK = 1 << 9  # places that the parallel pass looks at together: what the caches hold
 SHARE = 16  # places of a step, on average, below which a thread is not worth its waiting
@@ -113,7 +113,7 @@ class Canvas:
     def __init__(self, config: LocalConfig, scene: Scene, x: Ints) -> None:
         b, h, w, c = x.shape
         window = config.window
-        shown = pad((x - scene.base).astype(np.int16), window, FILL[config.reference])
+        shown = pad((x - scene.base).astype(np.int16), window, config.kind.fill)
         row = shown.shape[2]
         flat = spare(shown)
         self.order, self.bounds = wavefront(b, h, w)
@@ -148,10 +148,10 @@ def packed_net(net: LocalAR, scene: Scene) -> PackedNet:
         hidden=config.hidden,
         groups=np.array([(channels[0], len(channels), len(seen)) for _, channels, seen in used]),
         order=np.array(config.order),
-        relative=config.relative,
+        relative=config.kind.relative,
         grey=scene.grey,
         warmth=scene.warmth,
-        fixed=FIXED_SIZE.get(config.reference, -1),
+        fixed=config.kind.size,
     )
 
 

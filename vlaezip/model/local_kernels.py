@@ -20,6 +20,7 @@ from vlaezip.coding.quantiles import guess_kernel, quantile_kernel
 from vlaezip.exact.kernel_cache import kernel
 from vlaezip.exact.matmul import PLAIN, RECTIFIED, RESIDUAL, Packed, product
 from vlaezip.model.window import GAIN_OF, fixed_inputs, median_inputs, write_contrasts, write_padded
+from vlaezip.model.window_kinds import ADAPTIVE
 
 FIRST = np.int64(0)  # number of a layer or a group; matmul.py says why it has a type
 TURN, LEFT = 0, 8  # of the shared state: turns taken, words left (-1: the stack ran dry); a cache line apart
@@ -42,7 +43,7 @@ class PackedNet(NamedTuple):
     relative: bool
     grey: bool
     warmth: int
-    fixed: int  # the size number of windows without a reference, or -1
+    fixed: int  # the size number of all windows, or ADAPTIVE
 
 
 class CanvasArrays(NamedTuple):
@@ -116,7 +117,7 @@ def evaluate_trunk(net: Any, canvas: Any, buffers: Any, start: int, end: int) ->
     n = end - start
     where, base, size = canvas.order[start:end], buffers.base[:n], buffers.size[:n]
     spot, inputs, channels = canvas.spot[start:end], buffers.inputs[:n], canvas.shown.shape[1]
-    if net.fixed >= 0:
+    if net.fixed != ADAPTIVE:
         base[:] = 0
         size[:] = net.fixed
         seen = fixed_inputs(canvas.flat, channels, spot, canvas.runs, GAIN_OF[net.fixed], inputs)

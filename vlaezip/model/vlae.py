@@ -18,7 +18,7 @@ from vlaezip.exact.law import Affine
 from vlaezip.model.config import LATENT_MAX, LocalConfig, VlaeConfig
 from vlaezip.model.local_ar import LocalAR, Scene, Steps, samples
 from vlaezip.model.transforms import Stack
-from vlaezip.model.window import CONTRAST_MAX
+from vlaezip.model.window_kinds import CONTRAST_MAX, MID_LEVEL, NEIGHBOUR_GAIN, NEIGHBOURS
 
 LOG_FINE = 55  # 16 ln 32: a scale of one unit of z, in steps of the fine grid
 LOG_LOW, LOG_HIGH = -40, 0  # of the posterior's log-scale, in 1/16 nat
@@ -75,7 +75,7 @@ class Vlae:
 
     def posterior(self, x: Ints) -> Posterior:
         """q(z|x) of pictures."""
-        out = self.nets.analyse(x.astype(np.int16) * np.int16(self.config.gain) - np.int16(128))
+        out = self.nets.analyse(x.astype(np.int16) * np.int16(self.config.gain) - np.int16(MID_LEVEL))
         mean, log_scale = out[..., : self.config.latent], out[..., self.config.latent :]
         scale = np.clip(log_scale, LOG_LOW, LOG_HIGH) + (SCALE_ZERO + LOG_FINE)
         return Posterior(np.ascontiguousarray(mean), np.ascontiguousarray(scale))
@@ -105,18 +105,20 @@ class Vlae:
         _, h, w = shape
         base, features = preview[:, :h, :w].astype(np.int16), features[:, :h, :w]
         steps = samples(self.config.channels, self.config.values)
-        if self.config.pixel.reference != "preview":
+        if not self.config.pixel.kind.residual:
             return Scene(np.zeros_like(base), features, steps, grey, warmth)
         extra = np.concatenate([features, neighbourhood(base)], 3)
         return Scene(base, extra, steps, grey, warmth)
 
 
 def neighbourhood(preview: NDArray[np.int16]) -> NDArray[np.int16]:
-    """3x3 differences to the centre, times 8, and the centre less 128: int16 [B, H, W, 27]."""
+    """The NEIGHBOURHOOD of every place: int16 [B, H, W, 27]."""
     edge = np.pad(preview, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     h, w = preview.shape[1:3]
-    near = [edge[:, y : y + h, x : x + w] - preview for y in range(3) for x in range(3) if (y, x) != (1, 1)]
-    return np.concatenate([np.clip(8 * d, -CONTRAST_MAX, CONTRAST_MAX) for d in near] + [preview - 128], 3)
+    near = [edge[:, y : y + h, x : x + w] - preview for y, x in NEIGHBOURS]
+    return np.concatenate(
+        [np.clip(NEIGHBOUR_GAIN * d, -CONTRAST_MAX, CONTRAST_MAX) for d in near] + [preview - MID_LEVEL], 3
+    )
 
 
 def stacks(config: VlaeConfig, layers: Mapping[str, Affine]) -> tuple[Stack, Stack]:

@@ -12,20 +12,27 @@ from vlaezip.exact.kernel_cache import kernel
 from vlaezip.exact.simd import least, load, most, same, store
 from vlaezip.model.config import LocalConfig, Window
 from vlaezip.model.contrast import BLOCK, HALF_GAIN, contrast_runs, line_size, scaled_contrast
-from vlaezip.model.contrast import CONTRAST_MAX as CONTRAST_MAX
 from vlaezip.model.contrast import GAIN_BITS as GAIN_BITS
-
-FILL = {"median": 128, "preview": 0, "zero": 0, "binary": 0}  # what stands above the first row
+from vlaezip.model.window_kinds import (
+    ADAPTIVE,
+    COLOURS,
+    CONTRAST_MAX,
+    CONTRAST_UNIT,
+    LEVEL_UNIT,
+    MID_LEVEL,
+    MID_SIZE,
+    SIZE_UNIT,
+    Columns,
+)  # fmt: skip
 
 # Contrast is shown as difference * 512 / S, S = 2**(s / 4) for size number s.
 MAX_RUN = 16  # places of a window in one row, at the most
 GAIN_OF = np.array([isqrt(isqrt(1 << (4 * (9 + GAIN_BITS) - s))) for s in range(SIZES)], np.int64)  # floor(2**17 / S)
-FIXED_SIZE = {"preview": 24, "zero": 36, "binary": 16}
 
 # Activity: the sum of |neighbour - reference| over the nearest ring and three channels.
 ACTIVITY_RING = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
 ACTIVITY_FLOOR = 4
-ACTIVITY_MAX = len(ACTIVITY_RING) * 3 * 255
+ACTIVITY_MAX = len(ACTIVITY_RING) * COLOURS * 255
 ROOTS = [isqrt(isqrt(1 << s)) for s in range(1, SIZES)]
 SIZE_OF_ACTIVITY = np.searchsorted(ROOTS, np.arange(ACTIVITY_MAX + 1) + ACTIVITY_FLOOR, side="right")
 
@@ -51,14 +58,13 @@ def surround(out: Any, x: Any, window: Window) -> None:
     out[:, window.up + 1 :, : window.left] = inner[:, window.up : -1, :1]
 
 
-def input_units(config: LocalConfig) -> list[tuple[int, float, int]]:
-    """(count, real value of one step, largest magnitude) of each kind of input that describe() makes."""
-    largest = 32 if config.reference == "binary" else CONTRAST_MAX
-    window = [(len(config.window.offsets) * config.channels, 2.0**-5, largest)]
-    if config.reference != "median":
-        return window
-    seen = [(config.channels, 2.0**-5, CONTRAST_MAX), (config.channels, 2.0**-7, 128), (1, 2.0**-3, 24)]
-    return window + seen
+def input_columns(config: LocalConfig) -> list[Columns]:
+    """The inputs that describe() makes: contrasts; if they are adaptive also activities, references and the size."""
+    c = config.channels
+    contrasts = (len(config.window.offsets) * c, CONTRAST_UNIT, config.kind.largest)
+    if config.kind.size != ADAPTIVE:
+        return [contrasts]
+    return [contrasts, (c, CONTRAST_UNIT, CONTRAST_MAX), (c, LEVEL_UNIT, MID_LEVEL), (1, SIZE_UNIT, MID_SIZE)]
 
 
 class Reach:
@@ -75,7 +81,7 @@ class Reach:
         runs = [(dy * row + min(dxs), len(dxs)) for dy, dxs in starts.items()]
         self.runs = np.array(runs, np.int64).reshape(-1, 2)
         self.ring = np.array([dy * row + dx for dy, dx in ACTIVITY_RING])
-        self.fixed = FIXED_SIZE.get(config.reference)
+        self.size = config.kind.size
 
     def describe(self, shown: Any, spot: Any, extra: Any, inputs: Any, base: Any, size: Any) -> None:
         """The twin of window.describe that codecs run: fill inputs [N, I + E], base [N, C], size [N].
@@ -83,11 +89,11 @@ class Reach:
         shown int16 [M, C]: padded pictures; spot [N]: places in it; extra int16 [N, E].
         """
         flat, channels = spare(shown), shown.shape[1]
-        if self.fixed is None:
+        if self.size == ADAPTIVE:
             n = median_inputs(flat, channels, spot, self.runs, self.ring, inputs, base, size)
         else:
-            base[:], size[:] = 0, self.fixed
-            n = fixed_inputs(flat, channels, spot, self.runs, GAIN_OF[self.fixed], inputs)
+            base[:], size[:] = 0, self.size
+            n = fixed_inputs(flat, channels, spot, self.runs, GAIN_OF[self.size], inputs)
         inputs[:, n:] = extra
 
 
@@ -163,8 +169,8 @@ def describe_rows(
         gain, at = GAIN_OF[np.uint64(size[i])], i * inputs.shape[1]
         at += contrast_runs(flat, channels, spot[i], runs, middle, gain, inputs, at)
         store(inputs, at, scaled_contrast(activity, gain))
-        store(inputs, at + channels, reference - 128)
-        store(inputs, at + 2 * channels, same(size[i] - 24))
+        store(inputs, at + channels, reference - MID_LEVEL)
+        store(inputs, at + 2 * channels, same(size[i] - MID_SIZE))
 
 
 @kernel()

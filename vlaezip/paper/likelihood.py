@@ -15,7 +15,6 @@ from torch import Tensor
 
 from vlaezip.model import weights
 from vlaezip.model.config import LATENT_MAX
-from vlaezip.model.window import FILL
 from vlaezip.paper.lossy_code import WIDER
 from vlaezip.train.export import average, coarse_steps, float_file
 from vlaezip.train.nets import FINE, Vlae
@@ -88,7 +87,7 @@ def evaluate(net: Vlae, pictures: Pictures, samples: int, size: int = 100) -> It
     device = next(net.parameters()).device
     c = net.config.pixel
     for start in range(0, len(pictures), size):
-        x, padded = (t.to(device) for t in batch(pictures[start : start + size], c.window, FILL[c.reference]))
+        x, padded = (t.to(device) for t in batch(pictures[start : start + size], c.window, c.kind.fill))
         found = list(draws(net, x, padded, samples))
         weight = torch.stack([-NATS * f.total for f in found])
         bound = (math.log(samples) - torch.logsumexp(weight, 0)) / NATS

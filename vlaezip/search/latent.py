@@ -7,7 +7,7 @@ and kept only if it is better.
 """
 
 from collections.abc import Callable
-from itertools import count, pairwise
+from itertools import count
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from vlaezip.codec import block
 from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import LOGITS_PER_NAT, SCALES_PER_NAT
 from vlaezip.device import transforms
+from vlaezip.device.float_mixture import cell_bits
 from vlaezip.device.transforms import Block, Conv3, Linear, spread
 from vlaezip.device.window import pad
 from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX, Affine
@@ -27,12 +28,12 @@ from vlaezip.format.tiles import Tile
 from vlaezip.model import local_ar
 from vlaezip.model.layout import MEANS_PER_UNIT, preview_parts
 from vlaezip.model.vlae import Vlae
-from vlaezip.model.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF
+from vlaezip.model.window import GAIN_BITS, GAIN_OF
+from vlaezip.model.window_kinds import CONTRAST_MAX, MID_LEVEL
 from vlaezip.search import idle
 from vlaezip.search.effort import Progress, unheard
 
 ITERATIONS = (0, 2, 4, 7, 10, 15, 25, 40, 60, 100)  # by effort
-FLOOR = 2.0**-22
 CAUTION = 1.5  # factor on the curvature: a move is made as if others like it were made too
 SIDE = 512  # of tiles, in pixels: gradients take a kilobyte a pixel
 FREE = 0.25  # share of the values that may move in an iteration: moves side by side do not know of each other
@@ -156,7 +157,7 @@ def render(model: Vlae, z: Tensor, level: int) -> Tensor:
     picture = spread(affine(net.out, h, 3 * c.unshuffle**2), c.unshuffle)
     if net.direct is not None:
         picture = (picture + spread(affine(net.direct, deep), c.stride)) / preview_parts(c)
-    return (picture + 128).clamp(0, 255)
+    return (picture + MID_LEVEL).clamp(0, 255)
 
 
 def prior_bits(model: Vlae, z: Tensor, level: int, step: Tensor) -> Tensor:
@@ -165,7 +166,7 @@ def prior_bits(model: Vlae, z: Tensor, level: int, step: Tensor) -> Tensor:
     Gradients are those of what a value tells about others: its own bits know no slope.
     """
     net, c = model.prior, model.prior.config
-    size = FIXED_SIZE[c.reference]
+    size = c.kind.size
     gain = float(GAIN_OF[size]) * 2.0**-GAIN_BITS
 
     def contrast(value: Tensor) -> Tensor:
@@ -173,7 +174,7 @@ def prior_bits(model: Vlae, z: Tensor, level: int, step: Tensor) -> Tensor:
 
     b, h, w, _ = z.shape
     reach = c.window
-    shown = pad(z, reach, FILL[c.reference])
+    shown = pad(z, reach, c.kind.fill)
     near = [
         shown[:, reach.up + dy : reach.up + dy + h, reach.left + dx : reach.left + dx + w] for dy, dx in reach.offsets
     ]
@@ -189,12 +190,9 @@ def prior_bits(model: Vlae, z: Tensor, level: int, step: Tensor) -> Tensor:
         answer = local(net.outs[number], rectify(local(net.heads[number], torch.cat([trunk, known], 1))))
         index = list(channels)
         logits, means, scales = answer.view(len(values), len(index), 3, c.mixtures).unbind(2)
-        inverse = torch.exp(-(scales / SCALES_PER_NAT).clamp(-5, 7)) / unit
-        share = torch.softmax(logits / LOGITS_PER_NAT, 2)
         offset = values.detach()[:, index, None] - means * (unit / MEANS_PER_UNIT)
-        edges = [torch.sigmoid((offset + d * step[index, None]) * inverse) for d in (-1.5, -0.5, 0.5, 1.5)]
-        masses = [((above - below) * share).sum(2) for below, above in pairwise(edges)]
-        bits.append(-torch.log2(torch.stack(masses) + FLOOR))
+        edges = [offset + d * step[index, None] for d in (-1.5, -0.5, 0.5, 1.5)]
+        bits.append(cell_bits(logits / LOGITS_PER_NAT, scales / SCALES_PER_NAT, unit, edges))
     return torch.cat(bits, 2).view(3, *z.shape)
 
 

@@ -18,6 +18,8 @@ from torch import Tensor
 
 from vlaezip.codec import block, lossless
 from vlaezip.coding.logistic import Grid, Ints, Mixture
+from vlaezip.coding.tables import PRECISION
+from vlaezip.device.float_mixture import symbol_bits
 from vlaezip.exact.law import ACTIVATION_MAX
 from vlaezip.format.container import Header
 from vlaezip.format.limits import least_bits
@@ -36,6 +38,8 @@ MAX_PASSES = 40  # over a small picture
 RANK_PLACES = (1 << 16, 1 << 18)  # from which rank 1 and rank 2 pay
 LEAST_PLACES = 1 << 11  # a picture with fewer cannot pay for changes
 SEED = 1
+LEVELS = 256  # of samples
+SHARE = 1 - LEVELS * 2.0**-PRECISION  # of all mass, that mixtures have: each symbol has a unit
 CHUNK_MAX = 10  # bytes of a chunk beside its payload: type, length, checksum
 
 
@@ -224,8 +228,9 @@ class Search:
         total = torch.zeros(len(h))
         for i, known in enumerate(s.known):
             head = rectified(f"pixel.heads.{i}", torch.cat([h / UNIT, known.float()], 1))
-            answer = self.layer(f"pixel.outs.{i}", head / UNIT).view(len(h), 3, -1)
-            total = total + mixture_bits(answer, s.offsets[:, i].float(), s.sizes, s.symbols[:, i])
+            outputs = self.layer(f"pixel.outs.{i}", head / UNIT).view(len(h), 1, 3, -1)
+            offset, symbol = s.offsets[:, i : i + 1].float(), s.symbols[:, i : i + 1]
+            total = total + symbol_bits(outputs, offset, s.sizes, 0, LEVELS - 1, symbol, 1.0, SHARE)[:, 0]
         return total
 
     def begin_factors(self) -> None:
@@ -286,23 +291,3 @@ class Search:
                 for key in pair:
                     parts.pop(key)
         return Tuning(self.rank, {key: part for key, part in parts.items() if part.values.any()})
-
-
-FLOOR = 2.0**-22
-FAR = 1e9  # beyond any mean
-
-
-def mixture_bits(answer: Tensor, offset: Tensor, size: Tensor, x: Tensor) -> Tensor:
-    """-log2 of the mixture's mass on a symbol: the float twin of coding.logistic, for one channel.
-
-    answer [N, 3, K] in real units; x [N] the symbols, offset [N]: x less what means are relative to; size [N].
-    """
-    logits, mean, log_scale = answer.unbind(1)
-    unit = torch.exp2(size.float() / 4 - 4)[:, None]  # S / 16
-    inverse = torch.exp(-log_scale.clamp(-5, 7)) / unit
-    above = torch.where(x >= 255, FAR, offset + 0.5)[:, None]
-    below = torch.where(x <= 0, -FAR, offset - 0.5)[:, None]
-    mean = mean * unit
-    upper, lower = torch.sigmoid((above - mean) * inverse), torch.sigmoid((below - mean) * inverse)
-    mass = (torch.softmax(logits, -1) * (upper - lower)).sum(-1)
-    return -torch.log2(mass * (1 - 2.0**-14) + FLOOR)

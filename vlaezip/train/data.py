@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vlaezip.device.window import pad
 from vlaezip.model.config import Window
+from vlaezip.model.window_kinds import MID_LEVEL
 from vlaezip.train.augment import augment
 
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
@@ -41,7 +42,7 @@ class Crops:
         self.padded: list[Tensor] = []
         for picture in pictures:
             for side in (picture, np.ascontiguousarray(picture[:, ::-1])):
-                self.padded.append(pad(torch.from_numpy(side)[None], window, 128)[0])
+                self.padded.append(pad(torch.from_numpy(side)[None], window, MID_LEVEL)[0])
         area = np.array([p.shape[0] * p.shape[1] for p in self.padded], float)
         self.odds = np.cumsum(area / area.sum())
 

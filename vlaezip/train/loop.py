@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vlaezip.device.window import pad
 from vlaezip.errors import ModelError
-from vlaezip.model.window import FILL
+from vlaezip.model.window_kinds import MID_LEVEL
 from vlaezip.train import sets
 from vlaezip.train.data import Crops, find, load
 from vlaezip.train.nets import Terms, lossless_terms, lossy, residual_bits, seams, settled_latent
@@ -93,11 +93,11 @@ class Trainer:
         """The pictures to learn from, and those held out, which a final run learns from too."""
         recipe = self.recipe
         self.crops: Crops | sets.Draws
-        window, reference = recipe.config.pixel.window, recipe.config.pixel.reference
+        window, kind = recipe.config.pixel.window, recipe.config.pixel.kind
         if recipe.data:
             found = sets.load(recipe.data, data)
             seen = np.concatenate([found.train, found.valid]) if recipe.final else found.train
-            self.crops = sets.Draws(seen, found.grey, window, reference, seed, recipe.data == "cifar10")
+            self.crops = sets.Draws(seen, found.grey, window, kind.fill, seed, recipe.data == "cifar10")
             self.valid = sets.settled(found.valid[:VALID], found.grey)
         else:
             train, held = find(data)
@@ -246,7 +246,7 @@ class Trainer:
                 made = lossy(self.average, x, level, settled=True)
                 total.append((made.rate + weight * made.mse).item() / math.sqrt(weight))
             if not self.recipe.lambdas:
-                terms = lossless_terms(self.average, x, pad(x, self.recipe.config.pixel.window, 128))
+                terms = lossless_terms(self.average, x, pad(x, self.recipe.config.pixel.window, MID_LEVEL))
                 total.append((terms.pixels + terms.kl).item())
         return float(np.mean(total))
 
@@ -254,7 +254,7 @@ class Trainer:
         """held_out() of a set of small pictures."""
         total, c = 0.0, self.recipe.config.pixel
         for start in range(0, len(self.valid), BATCH):
-            x, padded = sets.batch(self.valid[start : start + BATCH], c.window, FILL[c.reference])
+            x, padded = sets.batch(self.valid[start : start + BATCH], c.window, c.kind.fill)
             terms = lossless_terms(self.average, x.to(self.device), padded.to(self.device))
             total += len(x) * (terms.pixels + terms.kl).item()
         return total / len(self.valid)

@@ -11,16 +11,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vlaezip.device.float_mixture import symbol_bits
 from vlaezip.device.window import contrast, describe, pad
 from vlaezip.exact.law import ACTIVATION_BITS, ACTIVATION_MAX, STREAM_MAX
 from vlaezip.model.config import LATENT_BITS, LATENT_MAX, LocalConfig, VlaeConfig
-from vlaezip.model.window import CONTRAST_MAX, FILL, FIXED_SIZE, GAIN_BITS, GAIN_OF, input_units
+from vlaezip.model.window import GAIN_BITS, GAIN_OF, input_columns
+from vlaezip.model.window_kinds import CONTRAST_MAX, CONTRAST_UNIT, LEVEL_UNIT, MID_LEVEL, NEIGHBOUR_GAIN, NEIGHBOURS
 
 UNIT = 2.0**-ACTIVATION_BITS
 FINE = 2.0**LATENT_BITS
-FLOOR = 2.0**-22
+SHARE = 1 - 2.0**-13  # of all mass that mixtures have, about: symbols, some hundreds, have a unit each
 LOG_LOW, LOG_HIGH = -2.5, 0.0  # of the posterior's log-scale, in nats
-FAR = 1e9  # beyond any mean, in any unit
 FLAT = 16.0  # squared difference of neighbours, above which no seam is seen
 
 
@@ -130,7 +131,9 @@ class LocalAR(nn.Module):
     def __init__(self, c: LocalConfig) -> None:
         super().__init__()
         self.config = c
-        self.register_buffer("units", torch.cat([torch.full((n,), u) for n, u, _ in input_units(c)]), persistent=False)
+        self.register_buffer(
+            "units", torch.cat([torch.full((n,), u) for n, u, _ in input_columns(c)]), persistent=False
+        )
         self.stem = nn.Linear(len(self.units) + c.extra, c.hidden)
         self.layers = nn.ModuleList(nn.Linear(c.hidden, c.hidden) for _ in range(c.depth))
         seen, widths = 0, []
@@ -152,7 +155,7 @@ class LocalAR(nn.Module):
         h = rectify(self.stem(torch.cat([inputs * self.units, extra], 1)))
         for layer in self.layers:
             h = rectify(h + layer(h))
-        known = soft_contrast(values, gain[:, None]) * 2.0**-5
+        known = soft_contrast(values, gain[:, None]) * CONTRAST_UNIT
         result, start = [], 0
         for g, head, out in zip(self.config.groups, self.heads, self.outs, strict=True):
             o = out(rectify(head(torch.cat([h, known[:, :start]], 1))))
@@ -161,35 +164,11 @@ class LocalAR(nn.Module):
         return torch.cat(result, 1)
 
 
-def mixture_bits(
-    params: Tensor,
-    offset: Tensor,
-    size: Tensor,
-    low: Tensor | float,
-    high: Tensor | float,
-    x: Tensor,
-    step: Tensor | float,
-) -> Tensor:
-    """-log2 of the mixture's mass on [x - step/2, x + step/2). params [N, C, 3, K], x - base = offset [N, C].
-
-    Mass outside [low, high] belongs to the ends.
-    """
-    logits, mean, log_scale = params.float().unbind(2)
-    unit = torch.exp2(size.float() / 4 - 4)[:, None, None]  # S / 16
-    inverse = torch.exp(F.hardtanh(-log_scale, -7, 5)) / unit
-    above = torch.where(x >= high, FAR, offset + step * 0.5)[..., None]
-    below = torch.where(x <= low, -FAR, offset - step * 0.5)[..., None]
-    mean = mean * unit
-    upper, lower = torch.sigmoid((above - mean) * inverse), torch.sigmoid((below - mean) * inverse)
-    mass = (torch.softmax(logits, -1) * (upper - lower)).sum(-1)
-    return -torch.log2(mass * (1 - 2.0**-13) + FLOOR)
-
-
 def latent_params(model: LocalAR, shown: Tensor, extra: Tensor) -> Tensor:
     """What a model says of every place of a grid. shown [B, Z, h, w], extra [B, E, h, w] -> [B * h * w, Z, 3, K]."""
     c = model.config
     fine = shown.permute(0, 2, 3, 1) * FINE
-    context = gather(pad(fine, c.window, FILL["zero"]), c).flatten(1)
+    context = gather(pad(fine, c.window, c.kind.fill), c).flatten(1)
     gain = torch.full((len(context),), float(1 << GAIN_BITS), device=shown.device)
     with full(shown):
         seen = context.clamp(-LATENT_MAX, LATENT_MAX)
@@ -201,10 +180,10 @@ def latent_bits(model: LocalAR, z: Tensor, extra: Tensor, step: Tensor | float, 
     b, _, h, w = z.shape
     params = latent_params(model, z if seen is None else seen, extra)
     values = (z * FINE).permute(0, 2, 3, 1).flatten(0, 2)
-    size = torch.full((len(values),), FIXED_SIZE["zero"], device=z.device)
+    size = torch.full((len(values),), model.config.kind.size, device=z.device)
     if isinstance(step, Tensor):
         step = (step * FINE).expand_as(z).permute(0, 2, 3, 1).flatten(0, 2)
-    bits = mixture_bits(params, values, size, -LATENT_MAX, LATENT_MAX, values, step)
+    bits = symbol_bits(params, values, size, -LATENT_MAX, LATENT_MAX, values, step, SHARE)
     return bits.view(b, h, w, -1).permute(0, 3, 1, 2)
 
 
@@ -263,17 +242,18 @@ class Vlae(nn.Module):
         offset = target - (view.base + preview.flatten(0, 2))[:, order]
         gain = torch.from_numpy(GAIN_OF).to(x.device).float()[view.size]
         params = self.pixel(view.inputs, extra, offset, gain)
-        if c.relative:  # red and blue to green
+        if c.kind.relative:  # red and blue to green
             offset = torch.cat([offset[:, :1], offset[:, 1:] - offset[:, :1]], 1)
-        return mixture_bits(params, offset, view.size, 0.0, self.config.values - 1.0, target, 1.0)
+        return symbol_bits(params, offset, view.size, 0.0, self.config.values - 1.0, target, 1.0, SHARE)
 
 
 def preview_neighbourhood(preview: Tensor) -> Tensor:
     """3x3 differences and the centre, as the pixel model sees them. [B, H, W, 3] integers -> [B, H, W, 27]."""
     edge = F.pad(preview.permute(0, 3, 1, 2), (1, 1, 1, 1), mode="replicate").permute(0, 2, 3, 1)
     h, w = preview.shape[1:3]
-    near = [edge[:, y : y + h, x : x + w] - preview for y in range(3) for x in range(3) if (y, x) != (1, 1)]
-    return torch.cat([(8 * d).clamp(-CONTRAST_MAX, CONTRAST_MAX) * 2.0**-5 for d in near] + [preview * 2.0**-7 - 1], 3)
+    near = [edge[:, y : y + h, x : x + w] - preview for y, x in NEIGHBOURS]
+    contrasts = [(NEIGHBOUR_GAIN * d).clamp(-CONTRAST_MAX, CONTRAST_MAX) * CONTRAST_UNIT for d in near]
+    return torch.cat([*contrasts, (preview - MID_LEVEL) * LEVEL_UNIT], 3)
 
 
 def whole(x: Tensor, stride: int) -> Tensor:
@@ -359,7 +339,7 @@ def residual_bits(net: Vlae, x: Tensor, preview: Tensor, features: Tensor, crop:
     near = preview_neighbourhood(preview)[:, crop, crop]
     extra = torch.cat([features.permute(0, 2, 3, 1)[:, crop, crop], near], 3).flatten(0, 2)
     xc, pc = x[:, crop, crop], preview[:, crop, crop]
-    padded = pad((xc - pc + noise).round().clamp(-255, 255), net.config.pixel.window, FILL["preview"])
+    padded = pad((xc - pc + noise).round().clamp(-255, 255), net.config.pixel.window, net.config.pixel.kind.fill)
     return net.pixel_bits(xc, padded, pc, extra)
 
 

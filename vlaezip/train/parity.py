@@ -11,7 +11,6 @@ from vlaezip.codec import block
 from vlaezip.device.window import pad
 from vlaezip.model import local_ar, vlae, weights
 from vlaezip.model.config import LATENT_BITS
-from vlaezip.model.window import FILL
 from vlaezip.train.data import load
 from vlaezip.train.export import average, float_file
 from vlaezip.train.nets import FINE, Vlae, preview_neighbourhood
@@ -42,9 +41,10 @@ def float_bits(net: Vlae, x: torch.Tensor, z: torch.Tensor, level: int) -> tuple
     rounding = torch.tensor([level])
     latent = net.prior_bits(z, rounding, step).sum().item()
     preview, features = (t.permute(0, 2, 3, 1) for t in net.synthesis(z, rounding))
-    shown = preview.round().clamp(0, 255) if net.config.pixel.reference == "preview" else torch.zeros_like(x)
+    kind = net.config.pixel.kind
+    shown = preview.round().clamp(0, 255) if kind.residual else torch.zeros_like(x)
     extra = torch.cat([features, preview_neighbourhood(shown)], 3) if shown.any() else features
-    padded = pad(x - shown, net.config.pixel.window, FILL[net.config.pixel.reference])
+    padded = pad(x - shown, net.config.pixel.window, kind.fill)
     return net.pixel_bits(x, padded, shown, extra.flatten(0, 2)).sum().item(), latent
 
 

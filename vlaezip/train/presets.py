@@ -1,10 +1,13 @@
 """What each shipped set of weights looks like, and how it is trained."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from vlaezip.model.config import LocalConfig, VlaeConfig, Window
+from vlaezip.model.layout import with_extra
 from vlaezip.train.nets import Vlae
 
+UNCOUNTED = 0  # inputs beside a window: with_extra() counts them
 PIXEL_WINDOW = Window(up=4, left=5, right=4)
 LATENT_WINDOW = Window(up=2, left=3, right=2)
 LAMBDAS = (0.00018, 0.00035, 0.00068, 0.0013, 0.0026, 0.005, 0.0097, 0.019)  # rates from 0.06 to 0.7 bits a pixel
@@ -42,26 +45,41 @@ class Recipe:
     net: type[Vlae] = Vlae
 
 
-def pixel(reference: str, extra: int, hidden: int, depth: int, head: int, mixtures: int) -> LocalConfig:
-    return LocalConfig(3, PIXEL_WINDOW, hidden, depth, head, mixtures, (1, 1, 1), reference, extra)
+def pixel(
+    reference: str, hidden: int, depth: int, head: int, mixtures: int, window: Window = PIXEL_WINDOW
+) -> LocalConfig:
+    """A model of pixels in colour."""
+    return LocalConfig(3, window, hidden, depth, head, mixtures, (1, 1, 1), reference, UNCOUNTED)
+
+
+def prior(
+    groups: tuple[int, ...], hidden: int, depth: int, head: int, mixtures: int, window: Window = LATENT_WINDOW
+) -> LocalConfig:
+    """A model of z."""
+    return LocalConfig(sum(groups), window, hidden, depth, head, mixtures, groups, "zero", UNCOUNTED)
+
+
+def vlae(**sizes: Any) -> VlaeConfig:
+    """A VLAE, the inputs of its local models counted."""
+    return with_extra(VlaeConfig(**sizes))
 
 
 def lossless(hidden: int) -> Recipe:
     return Recipe(
-        VlaeConfig(
+        vlae(
             unshuffle=8, width=48, blocks=1, latent=4, features=8, levels=1,
-            prior=LocalConfig(4, LATENT_WINDOW, 64, 1, 32, 2, (4,), "zero", 1),
-            pixel=pixel("median", 8, hidden, 2, 48, 5),
+            prior=prior((4,), 64, 1, 32, 2),
+            pixel=pixel("median", hidden, 2, 48, 5),
         ),
         steps=40_000, crop=48, batch=8, rate=2e-3, rate_target=0.004, preview_weight=2e-5, lambdas=(),
     )  # fmt: skip
 
 
 LOSSY = Recipe(
-    VlaeConfig(
+    vlae(
         unshuffle=4, width=96, blocks=2, latent=48, features=16, levels=8,
-        prior=LocalConfig(48, LATENT_WINDOW, 160, 2, 96, 2, (5, 5, 5, 5, 7, 7, 7, 7), "zero", 8),
-        pixel=pixel("preview", 16 + 27, 128, 2, 48, 4), coarse=128, direct=True, guided=True,
+        prior=prior((5, 5, 5, 5, 7, 7, 7, 7), 160, 2, 96, 2),
+        pixel=pixel("preview", 128, 2, 48, 4), coarse=128, direct=True, guided=True,
         lambdas=LAMBDAS, anchor=2,
     ),
     steps=12_000, crop=128, batch=4, rate=7e-4, rate_target=0.0, preview_weight=1.0,
@@ -72,10 +90,10 @@ LOSSY = Recipe(
 def binary(data: str, steps: int) -> Recipe:
     """28x28 pictures of 0 and 1; z has 64 dimensions, four channels of 4x4."""
     return Recipe(
-        VlaeConfig(
+        vlae(
             unshuffle=4, width=64, blocks=2, latent=4, features=24, levels=1,
-            prior=LocalConfig(4, Window(up=3, left=3, right=3), 96, 1, 48, 3, (1, 1, 1, 1), "zero", 1),
-            pixel=LocalConfig(1, Window(up=5, left=6, right=5), 64, 2, 32, 1, (1,), "binary", 24),
+            prior=prior((1, 1, 1, 1), 96, 1, 48, 3, Window(up=3, left=3, right=3)),
+            pixel=LocalConfig(1, Window(up=5, left=6, right=5), 64, 2, 32, 1, (1,), "binary", UNCOUNTED),
             coarse=128, channels=1, values=2,
         ),
         steps=steps, crop=28, batch=64, rate=2e-3, rate_target=0.0, preview_weight=1e-6, lambdas=(), data=data,
@@ -93,15 +111,15 @@ PRESETS = {
     "omniglot": binary("omniglot", 10_000),
     "caltech": binary("caltech", 4_000),
     "cifar10": Recipe(
-        VlaeConfig(
+        vlae(
             unshuffle=2,
             width=64,
             blocks=1,
             latent=16,
             features=16,
             levels=1,
-            prior=LocalConfig(16, LATENT_WINDOW, 96, 1, 48, 2, (4, 4, 4, 4), "zero", 1),
-            pixel=pixel("median", 16, 128, 2, 48, 5),
+            prior=prior((4, 4, 4, 4), 96, 1, 48, 2),
+            pixel=pixel("median", 128, 2, 48, 5),
         ),
         steps=12_000,
         crop=32,
@@ -114,15 +132,15 @@ PRESETS = {
         warm=0.05,
     ),
     "cifar10-wide": Recipe(
-        VlaeConfig(
+        vlae(
             unshuffle=2,
             width=64,
             blocks=1,
             latent=16,
             features=32,
             levels=1,
-            prior=LocalConfig(16, LATENT_WINDOW, 96, 1, 48, 2, (4, 4, 4, 4), "zero", 1),
-            pixel=LocalConfig(3, Window(up=5, left=6, right=6), 256, 3, 64, 8, (1, 1, 1), "median", 32),
+            prior=prior((4, 4, 4, 4), 96, 1, 48, 2),
+            pixel=pixel("median", 256, 3, 64, 8, Window(up=5, left=6, right=6)),
         ),
         steps=24_000,
         crop=32,

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from vlaezip.device.window import pad
 from vlaezip.model.config import Window
-from vlaezip.model.window import FILL
 
 Pictures = NDArray[np.uint8]
 SIDE = 28
@@ -160,9 +159,8 @@ def spread(x: Pictures, count: int) -> Pictures:
 class Draws:
     """Random pictures of a set: the twin of data.Crops."""
 
-    def __init__(self, pictures: Pictures, grey: bool, window: Window, reference: str, seed: int, flips: bool) -> None:
-        self.pictures, self.grey, self.window, self.flips = pictures, grey, window, flips
-        self.fill = FILL[reference]
+    def __init__(self, pictures: Pictures, grey: bool, window: Window, fill: int, seed: int, flips: bool) -> None:
+        self.pictures, self.grey, self.window, self.fill, self.flips = pictures, grey, window, fill, flips
         self.rng = np.random.default_rng(seed)
 
     def draw(self, count: int) -> tuple[Tensor, Tensor]:
