@@ -156,7 +156,7 @@ def main() -> None:
     options = parser.parse_args()
     pictures.use_threads(options.threads)
     found = sets.load(options.set, options.data)
-    x = sets.settled(found.test, found.grey)[: options.count]
+    x = sets.drawn_once(found.test, found.grey)[: options.count]
     vlaezip.compress_archive(images(x[:64]), model=options.set)
     table = rows(x, options.set, options.draws, [int(n) for n in options.several.split(",") if n])
     table += [[name, None, None, rate, None, None] for name, rate in PUBLISHED.get(options.set, [])]

@@ -272,11 +272,11 @@ def shares(model: str, found: list[Pixels], largest: int) -> Table:
         loaded, z, parts, net, field, now, line, lanes = stage(model, found, size)
         shape = (size, HEIGHT, WIDTH)
         work: dict[str, Callable[[], Any]] = {
-            "gather": partial(parts.look, net, field, now, line),
+            "gather": partial(parts.gather_windows, net, field, now, line),
             "MLP": partial(multiply, parts, net, now),
             "mixtures": partial(each, partial(parts.mixture, net), net, now),
             "search and ANS": partial(each, partial(parts.pop, net), net, now, line, lanes),
-            "writes": partial(parts.draw, net, field, now, line),
+            "writes": partial(parts.write_values, net, field, now, line),
             "whole step": partial(wave.step, parts, net, field, now, lanes, line),
         }
         for name, job in work.items():
@@ -300,7 +300,7 @@ def multiply(parts: Parts, net: nets.Net, rows: nets.Rows) -> None:
         parts.product(layer, nets.RESIDUAL, rows.trunk, rows.other)
     for group in net.groups:
         parts.product(group.head, nets.RECTIFIED, rows.trunk, rows.head)
-        parts.product(group.out, nets.PLAIN, rows.head, rows.answers)
+        parts.product(group.out, nets.PLAIN, rows.head, rows.outputs)
 
 
 def searches(model: str, found: list[Pixels], size: int) -> Table:

@@ -99,7 +99,7 @@ def main() -> None:
     options = parser.parse_args()
     pictures.use_threads(options.threads)
     found, labels = sets.load(options.set, options.data), sets.LABELS[options.set](options.data)
-    x, test = (sets.settled(part, found.grey) for part in (found.train, found.test))
+    x, test = (sets.drawn_once(part, found.grey) for part in (found.train, found.test))
     net = weights.load(weights.find(options.model or options.set).path, "lossless")
     pixels = Linear(flat(x), labels.train)
     some = slice(None, None, EVERY)

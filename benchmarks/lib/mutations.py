@@ -249,7 +249,7 @@ def wild_tuning(random: Random, grey: bool) -> bytes:
     layers = tuned.tunable(weights.load(weights.find(weights.DEFAULT).path, "lossless"), grey)
     rank, most = int(random.integers(tuned.MAX_RANK + 1)), some(random, 1, tuned.CHANGE_MAX)
     parts = {
-        (layer.name, kind): tuned.Part(
+        (layer.name, kind): tuned.Change(
             random.integers(-most, most + 1, shape), int(random.integers(tuned.EXPONENT_MAX[kind] + 1))
         )
         for layer in layers

@@ -51,7 +51,7 @@ def scene_of(rng, net, shape, grey=False):
 def on(scene, device="cpu"):
     """The scene, on a device."""
     base, extra = (torch.from_numpy(a).to(device) for a in (scene.base, scene.extra))
-    return wave.Scene(base, extra, scene.steps, scene.grey, scene.warmth)
+    return wave.DeviceScene(base, extra, scene.steps, scene.grey, scene.warmth)
 
 
 def alone(scene, n):

@@ -33,11 +33,11 @@ def test_bits_of_pictures_are_those_of_each_alone(kind):
 @pytest.mark.parametrize("kind", MODELS)
 def test_a_settled_z_is_no_dearer_and_lies_on_the_grid(kind):
     model, x = lossy_code.coarse(MODELS[kind]), pictures(kind)
-    plain, z = block.first_latent(model, x), lossy_code.settled(model, x)
+    plain, z = block.first_latent(model, x), lossy_code.searched(model, x)
     assert (lossy_code.cost(model, x, z) <= lossy_code.cost(model, x, plain)).all()
     assert (z % model.steps(block.FIRST_LEVEL).step == 0).all()
     assert (np.abs(z) <= 1023).all()
-    assert (lossy_code.settled(model, x[1:2]) == z[1:2]).all()
+    assert (lossy_code.searched(model, x[1:2]) == z[1:2]).all()
 
 
 def test_cells_are_wider():

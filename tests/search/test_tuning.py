@@ -19,7 +19,7 @@ from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import law
 from vlaezip.model import local_ar, tuned, weights
-from vlaezip.model.tuned import Part, Tuning
+from vlaezip.model.tuned import Change, Tuning
 from vlaezip.search import tuning as tune
 
 SHAPE = (1, 9, 11)
@@ -55,19 +55,19 @@ def tunings(draw, grey=False):
                 exponent = draw(st.integers(0, tuned.EXPONENT_MAX[kind]))
                 values = random.integers(-most, most + 1, shape)
                 if values.any():
-                    parts[layer.name, kind] = Part(values, exponent)
+                    parts[layer.name, kind] = Change(values, exponent)
     return Tuning(rank, parts)
 
 
 def plain(tuning):
-    return tuning.rank, {key: (part.values.tolist(), part.exponent) for key, part in tuning.parts.items()}
+    return tuning.rank, {key: (part.values.tolist(), part.exponent) for key, part in tuning.changes.items()}
 
 
 @given(tunings(), st.booleans())
 def test_read_inverts_write(tuning, grey):
     layers = tuned.tunable(model(), grey)
     names = {layer.name for layer in layers}
-    tuning = Tuning(tuning.rank, {key: part for key, part in tuning.parts.items() if key[0] in names})
+    tuning = Tuning(tuning.rank, {key: part for key, part in tuning.changes.items() if key[0] in names})
     assert plain(tuned.read(tuned.write(tuning, layers), layers)) == plain(tuning)
 
 
@@ -109,7 +109,7 @@ def test_changes_are_those_of_the_format():
     """W (1 + gain) + left right^T and b + bias in real units, each term rounded half up to the layer's integers."""
     random, layer = np.random.default_rng(0), tuned.tunable(model(), False)[0]
     part = {
-        kind: Part(random.integers(-20, 21, shape), exponent)
+        kind: Change(random.integers(-20, 21, shape), exponent)
         for (kind, shape), exponent in zip(tuned.shapes(layer, 2), (3, 5, 4, 0), strict=True)
     }
     old = tuned.integers(tuned.find(model().pixel, layer))
@@ -134,7 +134,7 @@ def test_changes_are_those_of_the_format():
 def test_rows_that_grow_too_large_are_halved():
     layer = tuned.tunable(model(), False)[0]
     before = model().pixel.stem
-    wide = Tuning(0, {(layer.name, "gain"): Part(np.full(len(layer.steps), 64), 8)})  # five times as large
+    wide = Tuning(0, {(layer.name, "gain"): Change(np.full(len(layer.steps), 64), 8)})  # five times as large
     after = tuned.changed(before, layer, wide)
     assert (after.shift < before.shift).any()
 
@@ -157,7 +157,7 @@ def test_tunings_cut_short_are_refused(data):
 
 def test_the_float_twin_says_what_the_integers_say():
     x = np.asarray(photo(64, 96))[None].astype(np.int32)
-    samples = tune.look(shipped(), [x], False, 1.0)
+    samples = tune.gather_samples(shipped(), [x], False, 1.0)
     search = tune.Search(shipped(), tuned.tunable(shipped(), False), samples, samples.sizes.numel(), 1)
     with torch.no_grad():
         found = search.bits(samples).sum().item()
@@ -168,7 +168,7 @@ def test_the_float_twin_says_what_the_integers_say():
 def test_the_twin_of_changes_says_what_the_changed_integers_say(grey):
     x = np.asarray(photo(64, 96))[None].astype(np.int32)
     x = np.repeat(x[..., :1], 3, 3) if grey else x
-    samples = tune.look(shipped(), [x], grey, 1.0)
+    samples = tune.gather_samples(shipped(), [x], grey, 1.0)
     layers = tuned.tunable(shipped(), grey)
     search = tune.Search(shipped(), layers, samples, 10**9, 1)  # so many places that changes cost nothing
     search.run(12)
@@ -183,8 +183,8 @@ def test_the_twin_of_changes_says_what_the_changed_integers_say(grey):
 
 def test_samples_are_a_share_of_all_blocks():
     x = pixels(shape=(1, 70, 80))
-    whole = tune.look(model(), [x, x], False, 1.0)
-    part = tune.look(model(), [x, x], False, 0.5)
+    whole = tune.gather_samples(model(), [x, x], False, 1.0)
+    part = tune.gather_samples(model(), [x, x], False, 0.5)
     assert len(whole.sizes) == 2 * 70 * 80
     assert 0 < len(part.sizes) < len(whole.sizes)
     assert (whole.symbols.long().sum(0) == torch.from_numpy(2 * x.reshape(-1, 3).sum(0)[[1, 0, 2]])).all()

@@ -61,8 +61,8 @@ def test_grey_is_the_probability_of_a_one():
     assert (drawn[0] == 0).all()
     assert (drawn[2] == 1).all()
     assert drawn[1].mean() == pytest.approx(0.2, abs=0.03)
-    assert (sets.settled(grey, True) == sets.settled(grey, True)).all()
-    assert sets.settled(grey, False) is grey
+    assert (sets.drawn_once(grey, True) == sets.drawn_once(grey, True)).all()
+    assert sets.drawn_once(grey, False) is grey
 
 
 def test_a_part_is_measured_as_it_is_drawn_once(folder):

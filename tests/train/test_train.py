@@ -230,9 +230,9 @@ def test_learning_to_dream_leaves_z_and_the_preview_as_they_are(pictures, tmp_pa
     trainer = loop.Trainer("tiny-dream", pictures, tmp_path, "cpu")
     x = torch.from_numpy(data.load(sorted(pictures.glob("*.png"))[0])[None, :48, :48].copy()).float()
     level = torch.tensor([1])
-    before = nets.lossy(trainer.net, x, level, settled=True)
+    before = nets.lossy(trainer.net, x, level, frozen=True)
     list(trainer.run(5))
-    after = nets.lossy(trainer.net, x, level, settled=True)
+    after = nets.lossy(trainer.net, x, level, frozen=True)
     assert torch.equal(before.rate, after.rate)
     assert torch.equal(before.preview, after.preview)
     assert not torch.equal(before.features, after.features)
@@ -254,8 +254,8 @@ def test_settled_nets_learn_from_a_z_that_stays(pictures):
     net = nets.Vlae(recipe.config)
     x = torch.from_numpy(data.load(sorted(pictures.glob("*.png"))[0])[None, :48, :48].copy()).float()
     level = torch.tensor([1])
-    made = nets.lossy(net, x, level, settled=True)
-    assert torch.equal(made.rate, nets.lossy(net, x, level, settled=True).rate)  # no noise
+    made = nets.lossy(net, x, level, frozen=True)
+    assert torch.equal(made.rate, nets.lossy(net, x, level, frozen=True).rate)  # no noise
     (made.rate + made.mse).sum().backward()
     assert net.log_step.grad is None
     assert all(p.grad is None for p in net.analysis.parameters())

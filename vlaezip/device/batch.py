@@ -17,7 +17,7 @@ from vlaezip.coding.ans import Message, whiten
 from vlaezip.coding.bits_back import Pair, bits_back, latent_first
 from vlaezip.coding.logistic import Ints
 from vlaezip.device import transforms, wave
-from vlaezip.device.wave import Scene
+from vlaezip.device.wave import DeviceScene
 from vlaezip.model.local_ar import samples
 from vlaezip.model.vlae import Posterior, Shape, Vlae
 from vlaezip.model.window_kinds import CONTRAST_MAX, MID_LEVEL, NEIGHBOUR_GAIN, NEIGHBOURS
@@ -40,18 +40,18 @@ def prior_codec(model: Vlae, shape: Shape, level: int | None) -> Batch:
     """z under p(z): the twin of block.prior_codec."""
     scene = model.prior_scene(block.latent_shape(shape, model.config.stride), level)
     base, extra = (torch.from_numpy(a).to(model.device) for a in (scene.base, scene.extra))
-    return wave.codec(model.prior, Scene(base, extra, scene.steps))
+    return wave.codec(model.prior, DeviceScene(base, extra, scene.steps))
 
 
-def pixel_scene(model: Vlae, z: Ints, shape: Shape, grey: bool) -> Scene:
+def pixel_scene(model: Vlae, z: Ints, shape: Shape, grey: bool) -> DeviceScene:
     """p(x|z), without leaving the device: the twin of Vlae.pixel_scene."""
     _, h, w = shape
     preview, features = (a[:, :h, :w] for a in transforms.of(model.nets).shown(z, 0))
     base = preview.to(torch.int16)
     steps = samples(model.config.channels, model.config.values)
     if not model.config.pixel.kind.residual:
-        return Scene(torch.zeros_like(base), features, steps, grey)
-    return Scene(base, torch.cat([features, neighbourhood(base)], 3), steps, grey)
+        return DeviceScene(torch.zeros_like(base), features, steps, grey)
+    return DeviceScene(base, torch.cat([features, neighbourhood(base)], 3), steps, grey)
 
 
 def neighbourhood(preview: Tensor) -> Tensor:

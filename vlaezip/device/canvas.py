@@ -38,7 +38,7 @@ def around(shown, row, spot, c: tl.constexpr):
 
 
 @triton.jit
-def look_kernel(
+def gather_kernel(
     shown, extra, below, line, reach, sizes, gains, inputs, base,
     size, m, slots, pixels, width, row, first, columns, extras,
     stride, fixed: tl.constexpr, channels: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
@@ -97,7 +97,7 @@ def look_kernel(
 
 
 @triton.jit
-def draw_kernel(
+def write_kernel(
     shown, below, values, line, m, slots, pixels, height, width, row,
     first, left, right, channels: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip

@@ -9,7 +9,7 @@ import triton.language as tl
 from torch import Tensor
 
 from vlaezip.device import net as nets
-from vlaezip.device.canvas import draw_kernel, look_kernel
+from vlaezip.device.canvas import gather_kernel, write_kernel
 from vlaezip.device.net import Field, Group, Lanes, Layer, Net, Rows
 from vlaezip.device.symbols import mixture_kernel, pop_kernel
 from vlaezip.exact.law import ACTIVATION_MAX
@@ -18,7 +18,7 @@ OPERAND = torch.float16
 BLOCK = 32  # places or rows of a program
 POP_WARPS = 4
 DOT_ROWS, DOT_DEPTH, DOT_COLUMNS = 64, 32, 64  # of a tile of a product
-PROBES = 16  # edges that a look of a search sees at once
+PROBES = 16  # edges that a round of a search sees at once
 
 PLAIN = tl.constexpr(nets.PLAIN)
 RESIDUAL = tl.constexpr(nets.RESIDUAL)
@@ -54,11 +54,11 @@ def power(size: int, least: int = 1) -> int:
     return max(least, 1 << (size - 1).bit_length())
 
 
-def look(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
+def gather_windows(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
     """See net.Parts."""
     b, slots, c = field.shown.shape
     m, window = len(line) - 1, net.config.window
-    look_kernel[(triton.cdiv(m, BLOCK), b)](
+    gather_kernel[(triton.cdiv(m, BLOCK), b)](
         field.shown, field.extra, field.base, line, field.reach, net.tables["SIZE_OF_ACTIVITY"],
         net.tables["GAIN_OF"], rows.inputs, rows.base, rows.size, m, slots, field.height * field.width, field.width,
         field.row, window.up * field.row + window.left, len(field.reach) * c, field.extra.shape[2],
@@ -80,8 +80,8 @@ def mixture(net: Net, group: Group, rows: Rows) -> None:
     """See net.Parts."""
     tables, n, k = net.tables, len(rows.size), net.config.mixtures
     mixture_kernel[(triton.cdiv(n * group.channels, BLOCK),)](
-        rows.answers, rows.base, rows.values, rows.size, rows.mix, tables["WEIGHT"], tables["INVERSE"],
-        tables["SIZE_OF"], tables["LOG_SIZE"], n, rows.answers.stride(0), rows.mix.stride(0), group.first, group.shift,
+        rows.outputs, rows.base, rows.values, rows.size, rows.mix, tables["WEIGHT"], tables["INVERSE"],
+        tables["SIZE_OF"], tables["LOG_SIZE"], n, rows.outputs.stride(0), rows.mix.stride(0), group.first, group.shift,
         net.warmth, channels=group.channels, all_channels=net.config.channels, components=k, room=power(k), block=BLOCK,
     )  # fmt: skip
 
@@ -89,22 +89,22 @@ def mixture(net: Net, group: Group, rows: Rows) -> None:
 def pop(net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
     """See net.Parts."""
     b, width = lanes.heads.shape
-    looks = next(n for n in range(1, 32) if PROBES**n >= group.most)
+    rounds = next(n for n in range(1, 32) if PROBES**n >= group.most)
     pop_kernel[(b,)](
         lanes.heads, lanes.words, lanes.start, lanes.left, line, rows.mix, group.grid,
         net.tables["SIGMOID"], net.tables["GAIN_OF"], rows.base, rows.size, rows.values, rows.trunk, len(line) - 1,
         width, rows.mix.stride(0), group.first, rows.trunk.stride(0), net.config.hidden + group.seen,
         channels=group.channels, all_channels=net.config.channels, grey=net.grey, components=net.config.mixtures,
-        looks=looks, lanes=power(width), probes=PROBES,
+        rounds=rounds, lanes=power(width), probes=PROBES,
         num_warps=POP_WARPS,
     )  # fmt: skip
 
 
-def draw(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
+def write_values(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
     """See net.Parts."""
     b, slots, c = field.shown.shape
     m, window = len(line) - 1, net.config.window
-    draw_kernel[(triton.cdiv(m, BLOCK), b)](
+    write_kernel[(triton.cdiv(m, BLOCK), b)](
         field.shown, field.base, rows.values, line, m, slots, field.height * field.width, field.height, field.width,
         field.row, window.up * field.row + window.left, window.left, window.right, channels=c, room=power(c),
         block=BLOCK,

@@ -93,7 +93,7 @@ class Rows(NamedTuple):
     trunk: Tensor  # [N, hidden + C]: the trunk, and the contrast of earlier channels
     other: Tensor  # the same, scratch
     head: Tensor  # [N, head]
-    answers: Tensor  # [N, channels * 3 * K]
+    outputs: Tensor  # [N, channels * 3 * K]
     mix: Tensor  # [3, N * channels, K]: weights, means, inverse scales
     base: Tensor  # [N, C]
     size: Tensor  # [N]
@@ -126,14 +126,14 @@ class Parts(Protocol):
 
     OPERAND: torch.dtype
 
-    def look(self, net: Net, field: Field, rows: Rows, line: Tensor) -> None:
+    def gather_windows(self, net: Net, field: Field, rows: Rows, line: Tensor) -> None:
         """Fill inputs, base and size: the twin of window.Reach.describe."""
 
     def product(self, layer: Layer, kind: int, x: Tensor, out: Tensor) -> None:
         """floor((x @ weight + bias) * scale); clamped for RECTIFIED, added to x and clamped for RESIDUAL."""
 
     def mixture(self, net: Net, group: Group, rows: Rows) -> None:
-        """Read the answers: the twin of mixture.mixture_kernel."""
+        """Read the outputs: the twin of mixture.mixture_kernel."""
 
     def pop(self, net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
         """Symbols off every message, into values, and what later groups see of them.
@@ -141,7 +141,7 @@ class Parts(Protocol):
         The twin of local_kernels.pop_symbols and local_kernels.record_symbols.
         """
 
-    def draw(self, net: Net, field: Field, rows: Rows, line: Tensor) -> None:
+    def write_values(self, net: Net, field: Field, rows: Rows, line: Tensor) -> None:
         """Put values where windows see them: local_kernels.write_values."""
 
 

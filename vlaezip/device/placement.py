@@ -23,7 +23,7 @@ def placed(path: Path, which: str, device: str, precision: str) -> Vlae:
     from vlaezip.device import transforms
 
     model = weights.load(path, which)
-    moved = replace(model, nets=transforms.Nets(model.config, *model.nets.stacks, device))
+    moved = replace(model, nets=transforms.TorchTransforms(model.config, *model.nets.stacks, device))
     weights.check_answer(
         moved, path, which, f"device {device}, where the precision of float32 products is {precision!r},"
     )

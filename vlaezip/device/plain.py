@@ -13,7 +13,7 @@ from vlaezip.model.window import GAIN_BITS
 from vlaezip.model.window_kinds import ADAPTIVE, CONTRAST_MAX, MID_LEVEL, MID_SIZE
 
 OPERAND = torch.float32
-PROBES = 16  # parts that a look of a search divides the symbols into
+PROBES = 16  # parts that a round of a search divides the symbols into
 WORD_BITS, WORD_MASK = 32, 0xFFFFFFFF
 
 
@@ -30,7 +30,7 @@ def contrast(difference: Tensor, gain: Tensor) -> Tensor:
     return ((difference * gain + HALF_GAIN) >> GAIN_BITS).clamp(-CONTRAST_MAX, CONTRAST_MAX)
 
 
-def look(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
+def gather_windows(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
     """See net.Parts."""
     _, i, j, spot = places(net, field, line)
     context = field.shown[:, spot[:, None] + field.reach].int()  # [B, M, P, C]
@@ -73,8 +73,8 @@ def product(layer: Layer, kind: int, x: Tensor, out: Tensor) -> None:
 def mixture(net: Net, group: Group, rows: Rows) -> None:
     """See net.Parts."""
     k, n = net.config.mixtures, group.channels
-    answers = rows.answers[:, : n * 3 * k].reshape(-1, n, 3, k).long()
-    below = answers[:, :, 0].amax(2, keepdim=True) - answers[:, :, 0]
+    outputs = rows.outputs[:, : n * 3 * k].reshape(-1, n, 3, k).long()
+    below = outputs[:, :, 0].amax(2, keepdim=True) - outputs[:, :, 0]
     raw = net.tables["WEIGHT"][below.clamp(max=LOGIT_CUT - 1)].long() * (below < LOGIT_CUT)
     weights = (raw << WEIGHT_BITS) // raw.sum(2, keepdim=True)
     best = (below == 0) & ((below == 0).cumsum(2) == 1)
@@ -83,9 +83,9 @@ def mixture(net: Net, group: Group, rows: Rows) -> None:
     if group.shift >= 0:
         centre = centre + (rows.values[:, group.shift] - rows.base[:, group.shift])[:, None]
     size = rows.size.long()
-    means = (answers[:, :, 1] * net.tables["SIZE_OF"][size][:, None, None]) >> (SIZE_BITS + MEAN_BITS)
+    means = (outputs[:, :, 1] * net.tables["SIZE_OF"][size][:, None, None]) >> (SIZE_BITS + MEAN_BITS)
     means = (means + 16 * centre[..., None]).clamp(-MEAN_LIMIT, MEAN_LIMIT)
-    scales = answers[:, :, 2].clamp(LOG_LOW, LOG_HIGH) + net.tables["LOG_SIZE"][size][:, None, None]
+    scales = outputs[:, :, 2].clamp(LOG_LOW, LOG_HIGH) + net.tables["LOG_SIZE"][size][:, None, None]
     scales = (scales + (SCALE_ZERO + net.warmth)).clamp(0, SCALE_COUNT - 1)
     for target, found in zip(rows.mix, (weights, means, net.tables["INVERSE"][scales]), strict=True):
         target[: len(rows.size) * n] = found.flatten(0, 1)
@@ -105,13 +105,13 @@ def cumulative(net: Net, mix: Tensor, step: Tensor, low: Tensor, count: Tensor, 
 def search(
     net: Net, mix: Tensor, step: Tensor, low: Tensor, count: Tensor, most: int, target: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As quantiles.find: symbols, and their intervals. A look divides what is left into PROBES parts at once."""
+    """As quantiles.find: symbols, and their intervals. A round divides what is left into PROBES parts at once."""
     first, start, end = low.long(), torch.zeros_like(target), torch.full_like(target, TOTAL)
     part = torch.arange(1, PROBES, device=target.device)
-    for look in reversed(range(next(n for n in range(32) if PROBES**n >= most))):
-        values = cumulative(net, mix, step, low, count, first[..., None] + PROBES**look * part)
+    for level in reversed(range(next(n for n in range(32) if PROBES**n >= most))):
+        values = cumulative(net, mix, step, low, count, first[..., None] + PROBES**level * part)
         below = values <= target[..., None]
-        first = first + PROBES**look * below.sum(-1)
+        first = first + PROBES**level * below.sum(-1)
         start = torch.maximum(start, torch.where(below, values, 0).amax(-1))
         end = torch.minimum(end, torch.where(below, TOTAL, values).amin(-1))
     return first, start, end
@@ -139,10 +139,10 @@ def pop(net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
         lanes.heads.copy_(torch.where(there, torch.where(dry, new << WORD_BITS | word, new), heads))
         lanes.left.copy_(turn[:, -1])
         symbols[:, first : first + width] = (symbol * step)[:, : m * n - first]
-    learn(net, group, rows, symbols.view(b * m, n))
+    record_symbols(net, group, rows, symbols.view(b * m, n))
 
 
-def learn(net: Net, group: Group, rows: Rows, values: Tensor) -> None:
+def record_symbols(net: Net, group: Group, rows: Rows, values: Tensor) -> None:
     """Values of a group [N, channels], and what later groups see of them."""
     first, last = group.first, group.first + group.channels
     rows.values[:, first:last] = values
@@ -153,7 +153,7 @@ def learn(net: Net, group: Group, rows: Rows, values: Tensor) -> None:
     rows.trunk[:, known : known + group.channels] = contrast(values - rows.base[:, first:last], gain)
 
 
-def draw(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
+def write_values(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
     """See net.Parts. A place that is not there is drawn where nobody looks."""
     there, i, j, spot = places(net, field, line)
     window, nobody = net.config.window, field.shown.shape[1] - 1

@@ -1,4 +1,4 @@
-"""Triton kernels from answers of the net to symbols: mixtures, and the search and rANS of a message.
+"""Triton kernels from outputs of the net to symbols: mixtures, and the search and rANS of a message.
 
 A message is a program of its own. Its lanes are the elements of a vector, and a round of the lanes ends when those that
 ran low have taken their words in order, which a prefix sum gives.
@@ -32,8 +32,8 @@ SCALE_COUNT = tl.constexpr(tables.SCALE_COUNT)
 
 @triton.jit
 def mixture_kernel(
-    answers, base, values, size, mix, weight_of, inverse_of, unit_of,
-    log_of, n, answers_row, plane, first, shift, warmth, channels: tl.constexpr,
+    outputs, base, values, size, mix, weight_of, inverse_of, unit_of,
+    log_of, n, outputs_row, plane, first, shift, warmth, channels: tl.constexpr,
     all_channels: tl.constexpr, components: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
     """The mixtures of a block of symbols: row by row, and in each the channels of the group. room: >= components."""
@@ -42,7 +42,7 @@ def mixture_kernel(
     r, c = (s // channels).to(tl.int64), s % channels
     k = tl.arange(0, room)
     there2 = there[:, None] & (k < components)[None, :]
-    at = answers + r[:, None] * answers_row + (c * 3 * components)[:, None] + k[None, :]
+    at = outputs + r[:, None] * outputs_row + (c * 3 * components)[:, None] + k[None, :]
     logit = tl.load(at, mask=there2, other=FAR_BELOW)
     below = tl.max(logit, 1)[:, None] - logit
     raw = tl.load(weight_of + below, mask=there2 & (below < LOGIT_CUT), other=0)
@@ -91,7 +91,7 @@ def pop_kernel(
     heads, words, starts, lefts, line, mix, grid,
     sigmoid, gains, base, size, values, trunk, m, width, plane,
     first, trunk_row, known, channels: tl.constexpr, all_channels: tl.constexpr, grey: tl.constexpr,
-    components: tl.constexpr, looks: tl.constexpr, lanes: tl.constexpr, probes: tl.constexpr,
+    components: tl.constexpr, rounds: tl.constexpr, lanes: tl.constexpr, probes: tl.constexpr,
 ):  # fmt: skip
     """A message: rounds of its lanes, a symbol each. lanes: a power of two that is at least width, the message's."""
     b = tl.program_id(0).to(tl.int64)
@@ -113,8 +113,8 @@ def pop_kernel(
         mixes = mix + (b * m * channels + at) * components
         symbol, start = low, tl.zeros_like(target)
         end = start + TOTAL
-        for look in tl.static_range(looks):
-            part = probes ** (looks - 1 - look)
+        for number in tl.static_range(rounds):
+            part = probes ** (rounds - 1 - number)
             k = symbol[:, None] + part * probe[None, :]
             value = cumulative(mixes, plane, there, sigmoid, step, low, count, k, components)
             below = value <= target[:, None]

@@ -120,8 +120,8 @@ def spread(x: Tensor, n: int) -> Tensor:
     return x.view(b, h, w, c, n, n).permute(0, 1, 4, 2, 5, 3).reshape(b, h * n, w * n, c)
 
 
-class Nets:
-    """The twin of the Nets of the room model, on a device."""
+class TorchTransforms:
+    """The twin of PackedTransforms, on a device."""
 
     def __init__(
         self, config: VlaeConfig, analysis: transforms.Stack, synthesis: transforms.Stack, device: str
@@ -130,7 +130,7 @@ class Nets:
         self.analysis, self.synthesis = stack(analysis, device), stack(synthesis, device)
 
     def analyse(self, x: NDArray[np.int16]) -> Ints:
-        """See vlae.Nets."""
+        """See vlae.Transforms."""
         net = self.analysis
         centred = torch.from_numpy(x).to(self.device).float()
         h = run_blocks(stream(net.stem(fold(centred, self.config.unshuffle))), net.first)
@@ -141,7 +141,7 @@ class Nets:
         return found
 
     def synthesise(self, z: Ints, level: int) -> tuple[Ints, NDArray[np.int16]]:
-        """See vlae.Nets."""
+        """See vlae.Transforms."""
         preview, features = self.shown(z, level)
         return preview.cpu().numpy(), features.cpu().numpy()
 
@@ -150,19 +150,19 @@ class Nets:
         net, c, parts = self.synthesis, self.config, preview_parts(self.config)
         seen = torch.from_numpy(z).to(self.device).float()
         if c.guided:
-            told = seen.new_zeros(*z.shape[:3], c.levels)
-            told[..., level] = 1
-            seen = torch.cat([seen, told], 3)
-        deep = run_blocks(stream(net.stem(seen)), net.first)
-        h = run_blocks(stream(spread(net.turn(deep), 2)), net.second)
+            one_hot = seen.new_zeros(*z.shape[:3], c.levels)
+            one_hot[..., level] = 1
+            seen = torch.cat([seen, one_hot], 3)
+        coarse = run_blocks(stream(net.stem(seen)), net.first)
+        h = run_blocks(stream(spread(net.turn(coarse), 2)), net.second)
         out = spread(net.out(h), c.unshuffle)
         picture = out[..., : c.channels]
         if net.direct is not None:  # beyond 2**24 a sum might be rounded, but it is clamped all the same
-            picture = (picture + spread(net.direct(deep), c.stride) + parts // 2).div_(parts).floor_()
+            picture = (picture + spread(net.direct(coarse), c.stride) + parts // 2).div_(parts).floor_()
         return (picture + 128).clamp_(0, 255).to(torch.int32), stream(out[..., c.channels :]).to(torch.int16)
 
 
 @lru_cache(maxsize=2)
-def of(nets: vlae.Nets) -> Nets:
+def of(nets: vlae.Transforms) -> TorchTransforms:
     """These nets in torch, where they are."""
-    return nets if isinstance(nets, Nets) else Nets(nets.config, *nets.stacks, nets.device)
+    return nets if isinstance(nets, TorchTransforms) else TorchTransforms(nets.config, *nets.stacks, nets.device)

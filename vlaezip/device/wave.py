@@ -33,7 +33,7 @@ UNIT = 64  # places: steps are padded to a multiple
 CHUNK_ROWS = {"cpu": 1 << 12, "cuda": 1 << 18}  # of the parallel pass
 
 
-class Scene(NamedTuple):
+class DeviceScene(NamedTuple):
     """The twin of local_ar.Scene, on a device: base int16 [B, H, W, C], extra int16 [B, H, W, E]."""
 
     base: Tensor
@@ -53,7 +53,7 @@ def parts_for(kind: str) -> Parts:
     return kernels
 
 
-def field_of(config: LocalConfig, scene: Scene, x: Tensor | None) -> Field:
+def field_of(config: LocalConfig, scene: DeviceScene, x: Tensor | None) -> Field:
     """A canvas of pictures x, int32 [B, H, W, C], or of none yet."""
     b, h, w, c = scene.base.shape
     rest = torch.zeros_like(scene.base) if x is None else (x - scene.base).to(torch.int16)
@@ -86,31 +86,31 @@ def steps_of(height: int, width: int) -> tuple[NDArray[np.int32], NDArray[np.int
     return lines, counts
 
 
-def look(parts: Parts, net: Net, field: Field, rows: Rows, line: Tensor) -> None:
+def evaluate_trunk(parts: Parts, net: Net, field: Field, rows: Rows, line: Tensor) -> None:
     """Windows and trunk of the places of a line: the twin of local_kernels.evaluate_trunk."""
     trunk, other = (rows.other, rows.trunk) if len(net.layers) % 2 else (rows.trunk, rows.other)
-    parts.look(net, field, rows, line)
+    parts.gather_windows(net, field, rows, line)
     parts.product(net.stem, RECTIFIED, rows.inputs, trunk)
     for layer in net.layers:
         parts.product(layer, RESIDUAL, trunk, other)
         trunk, other = other, trunk
 
 
-def answer(parts: Parts, net: Net, number: int, rows: Rows) -> None:
+def evaluate_mixtures(parts: Parts, net: Net, number: int, rows: Rows) -> None:
     """The mixtures of a group whose earlier channels are known."""
     group = net.groups[number]
     parts.product(group.head, RECTIFIED, rows.trunk, rows.head)
-    parts.product(group.out, PLAIN, rows.head, rows.answers)
+    parts.product(group.out, PLAIN, rows.head, rows.outputs)
     parts.mixture(net, group, rows)
 
 
 def step(parts: Parts, net: Net, field: Field, rows: Rows, lanes: Lanes, line: Tensor) -> None:
     """One step of the wavefront over all pictures."""
-    look(parts, net, field, rows, line)
+    evaluate_trunk(parts, net, field, rows, line)
     for number, group in enumerate(net.groups):
-        answer(parts, net, number, rows)
+        evaluate_mixtures(parts, net, number, rows)
         parts.pop(net, group, rows, line, lanes)
-    parts.draw(net, field, rows, line)
+    parts.write_values(net, field, rows, line)
 
 
 def decode(parts: Parts, net: Net, field: Field, lanes: Lanes) -> None:
@@ -155,7 +155,7 @@ def lanes_of(messages: Sequence[Message], device: torch.device) -> Lanes:
     return Lanes(*(torch.from_numpy(a).to(device) for a in parts))
 
 
-def pop(net: LocalAR, scene: Scene, messages: Sequence[Message]) -> tuple[list[Message], Any]:
+def pop(net: LocalAR, scene: DeviceScene, messages: Sequence[Message]) -> tuple[list[Message], Any]:
     """local_ar.pop of every message. Raises CorruptFile if any runs dry."""
     device = scene.base.device
     parts = parts_for(device.type)
@@ -170,7 +170,7 @@ def pop(net: LocalAR, scene: Scene, messages: Sequence[Message]) -> tuple[list[M
     return popped, seen(field, net.config, scene.steps)
 
 
-def intervals(net: LocalAR, scene: Scene, x: Any) -> tuple[Any, Any, NDArray[np.int64]]:
+def intervals(net: LocalAR, scene: DeviceScene, x: Any) -> tuple[Any, Any, NDArray[np.int64]]:
     """local_ar.encode_intervals of every picture: starts and freqs, uint32 [B, symbols]; the vectors are the same."""
     device = scene.base.device
     parts = parts_for(device.type)
@@ -189,15 +189,15 @@ def intervals(net: LocalAR, scene: Scene, x: Any) -> tuple[Any, Any, NDArray[np.
         places = order[a : a + most]
         line = torch.from_numpy(np.append(len(places), places).astype(np.int32)).to(device)
         now = rows.first(b * len(places))
-        look(parts, there, field, now, line)
+        evaluate_trunk(parts, there, field, now, line)
         for number, group in enumerate(there.groups):
-            answer(parts, there, number, now)
+            evaluate_mixtures(parts, there, number, now)
             values = there_x.view(b, h * w, -1)[:, line[1:].long(), group.first : group.first + group.channels]
             t = step_of[a : a + most]
             first = vectors[t * len(widths) + number] + (a + np.arange(len(places)) - bounds[t]) * group.channels
             where = torch.from_numpy(first[:, None] + np.arange(group.channels)).to(device).flatten()
             found[:, :, where] = price(there, group, now, values)
-            plain.learn(there, group, now, values.flatten(0, 1))
+            plain.record_symbols(there, group, now, values.flatten(0, 1))
     starts, freqs = found.cpu().numpy().view(np.uint32)
     return starts, freqs, vectors
 
@@ -214,7 +214,7 @@ def price(net: Net, group: nets.Group, rows: Rows, values: Tensor) -> Tensor:
     return torch.stack([start, end - start])
 
 
-def push(net: LocalAR, scene: Scene, messages: Sequence[Message], x: Any) -> list[Message]:
+def push(net: LocalAR, scene: DeviceScene, messages: Sequence[Message], x: Any) -> list[Message]:
     """The twin of pop: intervals on the device; the words, which come one after another, on the host's cores."""
     starts, freqs, vectors = intervals(net, scene, x)
 
@@ -229,6 +229,6 @@ def push(net: LocalAR, scene: Scene, messages: Sequence[Message], x: Any) -> lis
     return found
 
 
-def codec(net: LocalAR, scene: Scene) -> Pair[list[Message]]:
+def codec(net: LocalAR, scene: DeviceScene) -> Pair[list[Message]]:
     """Pictures x [B, H, W, C] on a list of B messages. The law: pop(push(messages, x)) == (messages, x)."""
     return Pair(lambda messages, x: push(net, scene, messages, x), lambda messages: pop(net, scene, messages))

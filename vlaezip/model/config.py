@@ -103,7 +103,7 @@ class VlaeConfig:
         return 2 * self.unshuffle
 
     @property
-    def deep(self) -> int:
+    def coarse_width(self) -> int:
         """Channels at the resolution of z."""
         return self.coarse or self.width
 

@@ -55,22 +55,24 @@ def blocks(prefix: str, count: int, width: int) -> Iterator[Layer]:
 def analysis(c: VlaeConfig) -> Iterator[Layer]:
     yield Layer("analysis.stem", ((c.channels * c.unshuffle**2, CENTRED_UNIT, MID_LEVEL),), ((c.width, UNIT),))
     yield from blocks("analysis.fine", c.blocks, c.width)
-    yield Layer("analysis.down", ((4 * c.width, *STREAM),), ((c.deep, UNIT),))
+    yield Layer("analysis.down", ((4 * c.width, *STREAM),), ((c.coarse_width, UNIT),))
     if c.direct:
-        yield Layer("analysis.direct", ((c.channels * c.stride**2, CENTRED_UNIT, MID_LEVEL),), ((c.deep, UNIT),))
-    yield from blocks("analysis.coarse", c.blocks, c.deep)
+        yield Layer(
+            "analysis.direct", ((c.channels * c.stride**2, CENTRED_UNIT, MID_LEVEL),), ((c.coarse_width, UNIT),)
+        )
+    yield from blocks("analysis.coarse", c.blocks, c.coarse_width)
     mean = 2.0 ** -(LATENT_BITS + POSITION_BITS) / POSTERIOR_GAIN
-    yield Layer("analysis.out", ((c.deep, *STREAM),), ((c.latent, mean), (c.latent, 1 / SCALES_PER_NAT)))
+    yield Layer("analysis.out", ((c.coarse_width, *STREAM),), ((c.latent, mean), (c.latent, 1 / SCALES_PER_NAT)))
 
 
 def synthesis(c: VlaeConfig) -> Iterator[Layer]:
     latent: Columns = (c.latent, 2.0**-LATENT_BITS, LATENT_MAX)
-    yield Layer("synthesis.stem", (latent, (c.levels, 1.0, 1)) if c.guided else (latent,), ((c.deep, UNIT),), 9)
-    yield from blocks("synthesis.coarse", c.blocks, c.deep)
+    yield Layer("synthesis.stem", (latent, (c.levels, 1.0, 1)) if c.guided else (latent,), ((c.coarse_width, UNIT),), 9)
+    yield from blocks("synthesis.coarse", c.blocks, c.coarse_width)
     level = 1 / (PREVIEW_LEVELS * preview_parts(c))
     if c.direct:
-        yield Layer("synthesis.direct", ((c.deep, *STREAM),), ((c.channels * c.stride**2, level),))
-    yield Layer("synthesis.up", ((c.deep, *STREAM),), ((4 * c.width, UNIT),))
+        yield Layer("synthesis.direct", ((c.coarse_width, *STREAM),), ((c.channels * c.stride**2, level),))
+    yield Layer("synthesis.up", ((c.coarse_width, *STREAM),), ((4 * c.width, UNIT),))
     yield from blocks("synthesis.fine", c.blocks, c.width)
     area = c.unshuffle**2
     yield Layer("synthesis.out", ((c.width, *STREAM),), ((c.channels * area, level), (c.features * area, UNIT)))

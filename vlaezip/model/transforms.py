@@ -145,7 +145,7 @@ def to_cells(layer: Affine, n: int, first: int = 0, last: int | None = None) -> 
     return Affine(layer.weight[:, order], layer.bias[order], layer.shift[order])
 
 
-class Nets:
+class PackedTransforms:
     """Analysis and synthesis of one set of weights."""
 
     device = "cpu"
@@ -168,7 +168,7 @@ class Nets:
         """What the analysis says of pictures, less 128, int16 [B, H, W, C]: int32 [B, h, w, 2 Z]."""
         c, net = self.config, self.analysis
         b, h, w = x.shape[0], x.shape[1] // c.stride, x.shape[2] // c.stride
-        fine, deep = Sheet((b, 2 * h, 2 * w), c.width), Sheet((b, h, w), c.deep)
+        fine, coarse = Sheet((b, 2 * h, 2 * w), c.width), Sheet((b, h, w), c.coarse_width)
 
         def begin(p: slice, r: slice) -> None:
             fine.inner[p, r] = net.stream(STEM, cells(x[p, times(r, c.unshuffle)], c.unshuffle))
@@ -177,20 +177,20 @@ class Nets:
             total = net.product(net.turn, cells(fine.inner[p, times(r, 2)], 2))
             if net.direct:
                 total += net.product(net.direct, cells(x[p, times(r, c.stride)], c.stride))
-            np.clip(total, -STREAM_MAX - 1, STREAM_MAX, out=deep.inner[p, r], casting="unsafe")
+            np.clip(total, -STREAM_MAX - 1, STREAM_MAX, out=coarse.inner[p, r], casting="unsafe")
 
         strips((b, 2 * h, 2 * w), begin)
         net.run_blocks(FIRST, fine)
         strips((b, h, w), turn)
-        net.run_blocks(net.turn + 1, deep)
-        return net.product(net.out, deep.inner)
+        net.run_blocks(net.turn + 1, coarse)
+        return net.product(net.out, coarse.inner)
 
     def synthesise(self, z: Ints, level: int) -> tuple[Ints, Shorts]:
         """The mean picture of z [B, h, w, Z], int32 [B, H, W, C], and its features c(z), int16 [B, H, W, F]."""
         c, net, parts = self.config, self.synthesis, preview_parts(self.config)
         b, h, w, latent = z.shape
         seen = Sheet((b, h, w), latent + (c.levels if c.guided else 0))
-        deep, fine = Sheet((b, h, w), c.deep), Sheet((b, 2 * h, 2 * w), c.width)
+        coarse, fine = Sheet((b, h, w), c.coarse_width), Sheet((b, 2 * h, 2 * w), c.width)
         seen.inner[..., :latent] = z
         if c.guided:
             seen.inner[..., latent + level] = 1
@@ -198,7 +198,7 @@ class Nets:
         features = np.empty((*preview.shape[:3], c.features), np.int16)
 
         def turn(p: slice, r: slice) -> None:
-            spread(net.stream(net.turn, deep.inner[p, r]), 2, fine.inner[p, times(r, 2)])
+            spread(net.stream(net.turn, coarse.inner[p, r]), 2, fine.inner[p, times(r, 2)])
 
         def finish(p: slice, r: slice) -> None:
             there, rows = fine.inner[p, times(r, 2)], times(r, c.stride)
@@ -207,13 +207,13 @@ class Nets:
             spread(net.stream(net.more, there), c.unshuffle, features[p, rows])
             if net.direct:
                 straight = np.empty_like(shown)
-                spread(net.product(net.direct, deep.inner[p, r]), c.stride, straight)
+                spread(net.product(net.direct, coarse.inner[p, r]), c.stride, straight)
                 shown += straight + parts // 2
                 shown >>= parts.bit_length() - 1  # a power of two
             np.clip(shown + 128, 0, 255, out=shown)
 
-        net.begin(seen, deep)
-        net.run_blocks(FIRST, deep)
+        net.begin(seen, coarse)
+        net.run_blocks(FIRST, coarse)
         strips((b, h, w), turn)
         net.run_blocks(net.turn + 1, fine)
         strips((b, h, w), finish, c.stride**2)

@@ -22,29 +22,29 @@ from vlaezip.model.layout import Layer
 from vlaezip.model.local_ar import LocalAR
 from vlaezip.model.vlae import Vlae
 
-PARTS = ("bias", "gain", "left", "right")
+KINDS = ("bias", "gain", "left", "right")
 MAX_RANK = 4
 CHANGE_MAX = 255  # steps of a change
 STEP_LOG2 = {"bias": -8, "gain": -12, "left": -16, "right": 0}  # real value of a step at exponent 0, log2
 EXPONENT_MAX = {"bias": 15, "gain": 15, "left": 15, "right": 0}
 SPREADS = np.array([0] + [30 + 6 * n for n in range(1, 16)])  # scale indices of the prior; 0: no change at all
 WEIGHT_LIMIT, BIAS_LIMIT = 1 << 24, 1 << 31  # clamps, so that what follows fits into 64 bits
-Changes = NDArray[np.int64]
+Longs = NDArray[np.int64]
 
 
-class Part(NamedTuple):
+class Change(NamedTuple):
     """Changes of one kind, int64 [O], or [O, R] and [I, R] for the factors, in steps of 2**(STEP_LOG2 + exponent)."""
 
-    values: Changes
+    values: Longs
     exponent: int
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """rank: columns of the factors. parts: (layer, kind) -> its changes; what is not there does not change."""
+    """rank: columns of the factors. changes: (layer, kind) -> its changes; what is not there does not change."""
 
     rank: int
-    parts: Mapping[tuple[str, str], Part]
+    changes: Mapping[tuple[str, str], Change]
 
 
 def tunable(model: Vlae, grey: bool) -> list[Layer]:
@@ -59,7 +59,7 @@ def tunable(model: Vlae, grey: bool) -> list[Layer]:
 
 
 def shapes(layer: Layer, rank: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Kind and shape of a layer's parts, in the order of the file."""
+    """Kind and shape of a layer's changes, in the order of the file."""
     rows, columns = len(layer.steps), len(layer.largest)
     yield "bias", (rows,)
     yield "gain", (rows,)
@@ -69,11 +69,11 @@ def shapes(layer: Layer, rank: int) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def write(tuning: Tuning, layers: list[Layer]) -> bytes:
-    """The payload of TUNING. The law: read(write(t, layers), layers) == t, but for parts that change nothing."""
+    """The payload of TUNING. The law: read(write(t, layers), layers) == t, but for changes that change nothing."""
     heads, symbols, spreads = [tuning.rank], [], []
     for layer in layers:
         for kind, _ in shapes(layer, tuning.rank):
-            part = tuning.parts.get((layer.name, kind))
+            part = tuning.changes.get((layer.name, kind))
             if part is None or not part.values.any():
                 heads.append(0)
                 continue
@@ -96,17 +96,17 @@ def read(data: bytes, layers: list[Layer]) -> Tuning:
     wanted = [(layer.name, kind, shape) for layer in layers for kind, shape in shapes(layer, rank)]
     if len(data) <= len(wanted):
         raise CorruptFile(f"a tuning of rank {rank} has {len(data)} bytes, its parts alone {len(wanted) + 1}")
-    message, parts = ans.read(data[1 + len(wanted) :], 1), {}
+    message, changes = ans.read(data[1 + len(wanted) :], 1), {}
     for (name, kind, shape), head in zip(wanted, data[1:], strict=False):
         spread, exponent = head & 15, head >> 4
         if exponent > (EXPONENT_MAX[kind] if spread else 0):
             raise CorruptFile(f"the tuning's {kind} of {name} has step exponent {exponent}")
         if spread:
             message, values = ans.pop(message, *prior(int(np.prod(shape)), spread))
-            parts[name, kind] = Part(values.astype(np.int64).reshape(shape), exponent)
+            changes[name, kind] = Change(values.astype(np.int64).reshape(shape), exponent)
     if not ans.is_empty(message):
         raise CorruptFile("data is left over after the tuning")
-    return Tuning(rank, parts)
+    return Tuning(rank, changes)
 
 
 def prior(count: int, spread: int) -> tuple[Mixture, Grid]:
@@ -116,12 +116,12 @@ def prior(count: int, spread: int) -> tuple[Mixture, Grid]:
     return mix, uniform_grid(count, 1, -CHANGE_MAX, 2 * CHANGE_MAX + 1)
 
 
-def best_spread(values: Changes) -> int:
+def best_spread(values: Longs) -> int:
     """The spread under which these changes cost least."""
     return min(range(1, len(SPREADS)), key=lambda spread: cost_bits(values, spread))
 
 
-def cost_bits(values: Changes, spread: int) -> float:
+def cost_bits(values: Longs, spread: int) -> float:
     """What changes cost under a spread."""
     freqs = intervals(*prior(values.size, spread), values.reshape(-1).astype(np.int32))[1]
     return float(-np.log2(freqs / (1 << PRECISION)).sum())
@@ -158,27 +158,27 @@ def find(net: LocalAR, layer: Layer) -> Affine:
     return found
 
 
-def integers(affine: Affine) -> tuple[Changes, Changes, Changes]:
+def integers(affine: Affine) -> tuple[Longs, Longs, Longs]:
     """Stored integers of a layer: weight [O, I], bias [O], shift [O]."""
     return affine.weight.T.astype(np.int64), affine.bias.astype(np.int64), affine.shift.astype(np.int64)
 
 
 def changed(affine: Affine, layer: Layer, tuning: Tuning) -> Affine:
     """A layer with its changes. Raises CorruptFile."""
-    parts = {kind: part for kind in PARTS if (part := tuning.parts.get((layer.name, kind))) is not None}
-    if not parts:
+    changes = {kind: part for kind in KINDS if (part := tuning.changes.get((layer.name, kind))) is not None}
+    if not changes:
         return affine
     weight, bias, shift = integers(affine)
     row = shift - log2(layer.steps)  # a real change d of row o and column i is d * 2**(row[o] + column[i]) in integers
-    if "bias" in parts:
-        values, exponent = parts["bias"]
+    if "bias" in changes:
+        values, exponent = changes["bias"]
         bias = bias + shifted(values, row + (STEP_LOG2["bias"] + exponent))
     old = weight
-    if "gain" in parts:
-        values, exponent = parts["gain"]
+    if "gain" in changes:
+        values, exponent = changes["gain"]
         weight = weight + shifted(old * values[:, None], np.array(STEP_LOG2["gain"] + exponent))
-    if "left" in parts and "right" in parts:
-        (left, exponent), (right, _) = parts["left"], parts["right"]
+    if "left" in changes and "right" in changes:
+        (left, exponent), (right, _) = changes["left"], changes["right"]
         weight = weight + shifted(left @ right.T, row[:, None] + log2(layer.units) + (STEP_LOG2["left"] + exponent))
     weight, bias = np.clip(weight, -WEIGHT_LIMIT, WEIGHT_LIMIT), np.clip(bias, -BIAS_LIMIT, BIAS_LIMIT)
     try:
@@ -187,7 +187,7 @@ def changed(affine: Affine, layer: Layer, tuning: Tuning) -> Affine:
         raise CorruptFile(f"a tuning breaks the law: {error}") from None
 
 
-def halve(weight: Changes, bias: Changes, shift: Changes, largest: Changes) -> tuple[Changes, Changes, Changes]:
+def halve(weight: Longs, bias: Longs, shift: Longs, largest: Longs) -> tuple[Longs, Longs, Longs]:
     """Halve the rows, and lower their shifts by one, until they obey the law of exactness or have no shift left."""
     for _ in range(24):
         bound = (abs(weight) * largest).sum(1) + abs(bias)
@@ -199,13 +199,13 @@ def halve(weight: Changes, bias: Changes, shift: Changes, largest: Changes) -> t
     return weight, bias, shift
 
 
-def shifted(values: Changes, power: Changes) -> Changes:
+def shifted(values: Longs, power: Longs) -> Longs:
     """floor(values * 2**power + 1/2), |values| < 2**36 and power clamped to -60..24."""
     up, down = np.clip(power, 0, 24), np.clip(-power, 0, 60)
     half = np.where(down > 0, 1 << np.maximum(down - 1, 0), 0)
     return ((values << up) + half) >> down
 
 
-def log2(units: NDArray[np.float64]) -> Changes:
+def log2(units: NDArray[np.float64]) -> Longs:
     """Exponents of powers of two."""
     return np.log2(units).round().astype(np.int64)

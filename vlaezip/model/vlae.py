@@ -25,7 +25,7 @@ LOG_LOW, LOG_HIGH = -40, 0  # of the posterior's log-scale, in 1/16 nat
 Shape = tuple[int, int, int]  # pictures, height, width
 
 
-class Nets(Protocol):
+class Transforms(Protocol):
     """Analysis and synthesis, and where they are: those of transforms.py, or of the room of devices."""
 
     config: VlaeConfig
@@ -63,7 +63,7 @@ class Vlae:
     """One set of weights, ready to run. rounding: int32 [levels, Z], steps of z from coarse to fine."""
 
     config: VlaeConfig
-    nets: Nets
+    nets: Transforms
     prior: LocalAR
     pixel: LocalAR
     rounding: Ints
@@ -135,7 +135,7 @@ def stacks(config: VlaeConfig, layers: Mapping[str, Affine]) -> tuple[Stack, Sta
     return stack("analysis", "fine", "down", "coarse", False), stack("synthesis", "coarse", "up", "fine", True)
 
 
-def build(config: VlaeConfig, nets: Nets, layers: Mapping[str, Affine], rounding: Ints) -> Vlae:
+def build(config: VlaeConfig, nets: Transforms, layers: Mapping[str, Affine], rounding: Ints) -> Vlae:
     """Put proven layers together."""
 
     def local(name: str, c: LocalConfig) -> LocalAR:

@@ -48,7 +48,7 @@ def read_info(path: Path) -> ModelInfo:
             (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))
             if length > HEADER_MAX:
                 raise ModelError(f"{path.name} is no model: its header would have {length} bytes")
-            return told(path, json.loads(file.read(length)), 8 + length)
+            return parsed(path, json.loads(file.read(length)), 8 + length)
     except OSError as error:
         raise ModelError(f"{path.name} cannot be read: {error.strerror}") from error
     except KeyError as error:
@@ -57,7 +57,7 @@ def read_info(path: Path) -> ModelInfo:
         raise ModelError(f"{path.name} is no model: {error}") from error
 
 
-def told(path: Path, header: dict[str, Any], start: int) -> ModelInfo:
+def parsed(path: Path, header: dict[str, Any], start: int) -> ModelInfo:
     """What the header of a file says, whose weights begin at byte `start`.
 
     Raises ModelError, ValueError, TypeError, AttributeError, KeyError.
@@ -172,7 +172,7 @@ def assemble(tensors: "Mapping[str, np.ndarray]", which: str, fields: dict[str, 
             layers[layer.name] = law.affine(layer.name, weight, bias, shift, layer.largest)
         rounding = tensors[f"{which}/rounding"]
         check_rounding(rounding, (sizes.levels, sizes.latent))
-        return vlae.build(sizes, transforms.Nets(sizes, *vlae.stacks(sizes, layers)), layers, rounding)
+        return vlae.build(sizes, transforms.PackedTransforms(sizes, *vlae.stacks(sizes, layers)), layers, rounding)
     except (KeyError, TypeError) as error:
         raise ModelError(f"the set {which} lacks {error}") from error
 

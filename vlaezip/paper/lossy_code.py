@@ -43,7 +43,7 @@ def cost(model: Vlae, x: Ints, z: Ints) -> NDArray[np.float64]:
     return bits_each(model.pixel, model.pixel_scene(z, x.shape[:3]), x) + PRICE * rate
 
 
-def settled(model: Vlae, x: Ints) -> Ints:
+def searched(model: Vlae, x: Ints) -> Ints:
     """z of pictures [B, H, W, C] in the cells of a coarse() model: one look at each value, each picture by itself."""
     q, steps = block.posterior(model, x), model.steps(block.FIRST_LEVEL)
     z = q.round(steps)

@@ -30,9 +30,9 @@ def decoded(net: Vlae, z: Ints, shape: Shape, rng: np.random.Generator) -> NDArr
 
 
 def reconstruct(net: Vlae, x: Ints, seed: int = 0, search: bool = False) -> tuple[NDArray[np.uint8], float]:
-    """Pictures [B, H, W, C] from the z of the lossy code alone; and its bits a picture. search: lossy_code.settled."""
+    """Pictures [B, H, W, C] from the z of the lossy code alone; and its bits a picture. search: lossy_code.searched."""
     net = lossy_code.coarse(net)
-    z = lossy_code.settled(net, x) if search else block.first_latent(net, x)
+    z = lossy_code.searched(net, x) if search else block.first_latent(net, x)
     bits = local_ar.encode_intervals(net.prior, net.prior_scene(z.shape[:3], block.FIRST_LEVEL), z).bits
     return decoded(net, z, x.shape[:3], np.random.default_rng(seed)), bits / len(x)
 

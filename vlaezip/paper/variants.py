@@ -58,7 +58,7 @@ class Flowed(Vlae):
     def warp(self, draw: Tensor) -> tuple[Tensor, Tensor]:
         b, _, h, w = draw.shape
         level = torch.zeros(b, dtype=torch.long, device=draw.device)
-        params = latent_params(self.flow, draw, self.told(draw, level))[..., 0]  # [B * h * w, Z, 3]
+        params = latent_params(self.flow, draw, self.level_maps(draw, level))[..., 0]  # [B * h * w, Z, 3]
         _, m, s = params.float().view(b, h, w, -1, 3).permute(4, 0, 3, 1, 2)
         stretch = F.hardtanh(s, -STRETCH, STRETCH).exp()
         return draw * stretch + m, stretch / FINE
@@ -107,8 +107,8 @@ class TwoLevel(Vlae):
         steps = step if isinstance(step, Tensor) else torch.full_like(z, step)
         (coarse, fine), (coarse_step, fine_step) = self.parts(z), self.parts(steps)
         coarse_seen, fine_seen = self.parts(z if seen is None else seen)
-        extra = torch.cat([self.told(z, level), self.guide(coarse_seen)], 1)
-        top = latent_bits(self.top, coarse, self.told(coarse, level), coarse_step, coarse_seen)
+        extra = torch.cat([self.level_maps(z, level), self.guide(coarse_seen)], 1)
+        top = latent_bits(self.top, coarse, self.level_maps(coarse, level), coarse_step, coarse_seen)
         return self.joined(top, latent_bits(self.prior, fine, extra, fine_step, fine_seen))
 
     def decode(self, z: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:

@@ -31,26 +31,26 @@ def cores(progress: Progress) -> Iterator[Progress]:
 
     Gives what is to hear of each step: it tells progress, and from time to time looks how many are idle now.
     """
-    told = before[0] if before else torch.get_num_threads()
+    given = before[0] if before else torch.get_num_threads()
     due = 0.0
 
-    def look() -> None:
+    def recount() -> None:
         nonlocal due
         if time.monotonic() >= due:
-            torch.set_num_threads(idle(told))
+            torch.set_num_threads(idle(given))
             due = time.monotonic() + APART_SECONDS
 
     def step_done(share: float) -> None:
-        look()
+        recount()
         progress(share)
 
-    before.append(told)
+    before.append(given)
     try:
-        look()
+        recount()
         yield step_done
     finally:
         before.pop()
-        torch.set_num_threads(told)
+        torch.set_num_threads(given)
 
 
 def idle(most: int) -> int:

@@ -104,7 +104,7 @@ def descend(
     least, noise = float("inf"), torch.Generator().manual_seed(0)
     bend = CAUTION * curvature(model, target, symbols * step, level, step, noise)
     for _ in range(iterations):
-        now, slope, (down, up) = look(model, target, symbols * step, level, step)
+        now, slope, (down, up) = linearised(model, target, symbols * step, level, step)
         if now < least:
             best, least = symbols, now
         down, up = down - slope + bend, up + slope + bend
@@ -122,7 +122,7 @@ def distortion(model: Vlae, target: Tensor, z: Tensor, level: int) -> Tensor:
     return (preview - target).square().sum().cpu() * (model.config.lambdas[level] / 3)
 
 
-def look(
+def linearised(
     model: Vlae, target: Tensor, z: Tensor, level: int, step: Tensor
 ) -> tuple[float, Tensor, tuple[Tensor, Tensor]]:
     """Bits of rate and distortion; their slope along a step of z, but for its own bits; the change of those, for a step
@@ -149,14 +149,14 @@ def render(model: Vlae, z: Tensor, level: int) -> Tensor:
     """Vlae.preview as a real function of z [B, h, w, Z]: [B, H, W, 3]."""
     net, c = transforms.of(model.nets).synthesis, model.config
     if c.guided:
-        told = z.new_zeros(*z.shape[:3], c.levels)
-        told[..., level] = 1
-        z = torch.cat([z, told], 3)
-    deep = run_blocks(stream(conv3(net.stem, z)), net.first)
-    h = run_blocks(stream(spread(affine(net.turn, deep), 2)), net.second)
+        one_hot = z.new_zeros(*z.shape[:3], c.levels)
+        one_hot[..., level] = 1
+        z = torch.cat([z, one_hot], 3)
+    coarse = run_blocks(stream(conv3(net.stem, z)), net.first)
+    h = run_blocks(stream(spread(affine(net.turn, coarse), 2)), net.second)
     picture = spread(affine(net.out, h, 3 * c.unshuffle**2), c.unshuffle)
     if net.direct is not None:
-        picture = (picture + spread(affine(net.direct, deep), c.stride)) / preview_parts(c)
+        picture = (picture + spread(affine(net.direct, coarse), c.stride)) / preview_parts(c)
     return (picture + MID_LEVEL).clamp(0, 255)
 
 
@@ -178,18 +178,18 @@ def prior_bits(model: Vlae, z: Tensor, level: int, step: Tensor) -> Tensor:
     near = [
         shown[:, reach.up + dy : reach.up + dy + h, reach.left + dx : reach.left + dx + w] for dy, dx in reach.offsets
     ]
-    told = z.new_zeros(b * h * w, model.config.levels)
-    told[:, level] = 1
+    one_hot = z.new_zeros(b * h * w, model.config.levels)
+    one_hot[:, level] = 1
     values = z.flatten(0, 2)
-    trunk = rectify(local(net.stem, torch.cat([contrast(torch.cat(near, 3)).flatten(0, 2), told], 1)))
+    trunk = rectify(local(net.stem, torch.cat([contrast(torch.cat(near, 3)).flatten(0, 2), one_hot], 1)))
     for layer in net.layers:
         trunk = rectify(trunk + local(layer, trunk))
     unit, bits = 2.0 ** (size / 4 - 4), []
     for number, channels, seen in local_ar.groups(c, False):
         known = contrast(values[:, : len(seen)])
-        answer = local(net.outs[number], rectify(local(net.heads[number], torch.cat([trunk, known], 1))))
+        outputs = local(net.outs[number], rectify(local(net.heads[number], torch.cat([trunk, known], 1))))
         index = list(channels)
-        logits, means, scales = answer.view(len(values), len(index), 3, c.mixtures).unbind(2)
+        logits, means, scales = outputs.view(len(values), len(index), 3, c.mixtures).unbind(2)
         offset = values.detach()[:, index, None] - means * (unit / MEANS_PER_UNIT)
         edges = [offset + d * step[index, None] for d in (-1.5, -0.5, 0.5, 1.5)]
         bits.append(cell_bits(logits / LOGITS_PER_NAT, scales / SCALES_PER_NAT, unit, edges))

@@ -26,7 +26,7 @@ from vlaezip.format.limits import least_bits
 from vlaezip.format.tiles import split
 from vlaezip.model import local_ar, tuned
 from vlaezip.model.layout import UNIT, Layer
-from vlaezip.model.tuned import Part, Tuning
+from vlaezip.model.tuned import Change, Tuning
 from vlaezip.model.vlae import Vlae
 from vlaezip.search import idle
 from vlaezip.search.effort import EFFORTS, Progress, unheard
@@ -105,11 +105,11 @@ def search(
         return None
     layers = tuned.tunable(model, grey)
     with idle.cores(progress) as step_done:
-        samples = look(model, blocks, grey, min(1.0, PLACES / places))
+        samples = gather_samples(model, blocks, grey, min(1.0, PLACES / places))
         descent = Search(model, layers, samples, places, rank(places, effort))
         descent.run(length(layers, samples, effort), step_done)
     tuning = descent.tuning()
-    return tuned.write(tuning, layers) if tuning.parts else None
+    return tuned.write(tuning, layers) if tuning.changes else None
 
 
 def length(layers: list[Layer], samples: Samples, effort: int) -> int:
@@ -124,17 +124,17 @@ def rank(places: int, effort: int) -> int:
     return min(sum(places >= least for least in RANK_PLACES), (effort - 1) // 3)
 
 
-def look(model: Vlae, blocks: Iterable[Ints], grey: bool, share: float) -> Samples:
+def gather_samples(model: Vlae, blocks: Iterable[Ints], grey: bool, share: float) -> Samples:
     """What the pixel model sees of a random share of the blocks' places."""
     random = np.random.default_rng(SEED)
-    parts = [part for x in blocks for part in look_at(model, x, grey, share, random)]
+    parts = [part for x in blocks for part in block_samples(model, x, grey, share, random)]
     columns = list(zip(*parts, strict=True))
     inputs, known, *rest = (columns[0], list(zip(*columns[1], strict=True)), *columns[2:])
     join = torch.cat
     return Samples(join(inputs), tuple(join(k) for k in known), *(join(r) for r in rest))
 
 
-def look_at(model: Vlae, x: Ints, grey: bool, share: float, random: np.random.Generator) -> Iterator[Samples]:
+def block_samples(model: Vlae, x: Ints, grey: bool, share: float, random: np.random.Generator) -> Iterator[Samples]:
     """Samples of a block, from chunks of its wavefront."""
     net = model.pixel
     scene = model.pixel_scene(block.first_latent(model, x), x.shape[:3], grey)
@@ -282,7 +282,7 @@ class Search:
         """What was found, rounded."""
         most = tuned.CHANGE_MAX
         parts = {
-            key: Part(q.detach().round().clamp(-most, most).long().numpy(), RECIPE.exponents[key[1]])
+            key: Change(q.detach().round().clamp(-most, most).long().numpy(), RECIPE.exponents[key[1]])
             for key, q in self.changes.items()
         }
         for layer in self.layers:  # a factor without the other changes nothing

@@ -17,7 +17,7 @@ from vlaezip.errors import ModelError
 from vlaezip.model.window_kinds import MID_LEVEL
 from vlaezip.train import sets
 from vlaezip.train.data import Crops, find, load
-from vlaezip.train.nets import Terms, lossless_terms, lossy, residual_bits, seams, settled_latent
+from vlaezip.train.nets import Terms, lossless_terms, lossy, residual_bits, rounded_latent, seams
 from vlaezip.train.optimisers import OPTIMISERS
 from vlaezip.train.presets import PRESETS, Recipe
 
@@ -27,7 +27,7 @@ HALF_UNTIL = 0.95  # part of the run in bfloat16; the rest sharpens in float32
 PIXEL_CROP = 64  # side of the part of a lossy crop on which p(x|z) is trained
 PIXELS_EVERY = 4  # steps of which one trains p(x|z) of a lossy net
 SEAMS = 1.0  # weight of the seams between places of z against the squared error
-SETTLE_FROM = 0.85  # part of a lossy run after which z stays as it is (nets.lossy)
+FREEZE_FROM = 0.85  # part of a lossy run after which z stays as it is (nets.lossy)
 VALID, BATCH = 2000, 100  # pictures of a set that are held out, and looked at together
 FIELDS = ["step", "seconds", "pixels", "kl", "preview_psnr", "gamma", "held_out"]
 
@@ -98,7 +98,7 @@ class Trainer:
             found = sets.load(recipe.data, data)
             seen = np.concatenate([found.train, found.valid]) if recipe.final else found.train
             self.crops = sets.Draws(seen, found.grey, window, kind.fill, seed, recipe.data == "cifar10")
-            self.valid = sets.settled(found.valid[:VALID], found.grey)
+            self.valid = sets.drawn_once(found.valid[:VALID], found.grey)
         else:
             train, held = find(data)
             augmented = recipe.dream or not recipe.lambdas
@@ -160,7 +160,7 @@ class Trainer:
         """terms() of a lossy net: every picture at a level of its own."""
         recipe, levels = self.recipe, len(self.recipe.lambdas)
         level = torch.from_numpy(self.rng.permutation(max(len(x), levels))[: len(x)] % levels).to(self.device)
-        made = lossy(self.net, x, level, settled=self.step >= SETTLE_FROM * recipe.steps)
+        made = lossy(self.net, x, level, frozen=self.step >= FREEZE_FROM * recipe.steps)
         weight = torch.tensor(recipe.lambdas, device=self.device)[level]
         error = made.mse + SEAMS * seams(x.permute(0, 3, 1, 2), made.preview, recipe.config.stride)
         loss = 0.05 * ((made.rate + weight * error) / weight.sqrt()).mean()
@@ -173,7 +173,7 @@ class Trainer:
     def dream_terms(self, x: Tensor) -> tuple[Terms, Tensor]:
         """terms() of p(x|z) and its features alone, every picture at a level of its own."""
         level = torch.from_numpy(self.rng.permutation(len(x)) % len(self.recipe.lambdas)).to(self.device)
-        preview, features = self.net.synthesis(settled_latent(self.net, x, level), level)
+        preview, features = self.net.synthesis(rounded_latent(self.net, x, level), level)
         pixels = self.residual_terms(x, preview, features)
         return Terms(pixels, torch.zeros(()), (x.permute(0, 3, 1, 2) - preview).square().mean((1, 2, 3))), pixels
 
@@ -239,11 +239,11 @@ class Trainer:
             for number, weight in enumerate(self.recipe.lambdas):
                 level = torch.tensor([number], device=self.device)
                 if self.recipe.dream:
-                    preview, features = self.average.synthesis(settled_latent(self.average, x, level), level)
+                    preview, features = self.average.synthesis(rounded_latent(self.average, x, level), level)
                     bits = residual_bits(self.average, x, preview, features, slice(None), torch.zeros_like(x))
                     total.append(bits.mean().item())
                     continue
-                made = lossy(self.average, x, level, settled=True)
+                made = lossy(self.average, x, level, frozen=True)
                 total.append((made.rate + weight * made.mse).item() / math.sqrt(weight))
             if not self.recipe.lambdas:
                 terms = lossless_terms(self.average, x, pad(x, self.recipe.config.pixel.window, MID_LEVEL))

@@ -66,10 +66,10 @@ class Analysis(nn.Module):
         self.unshuffle, self.gain = c.unshuffle, c.gain
         self.stem = nn.Conv2d(c.channels * c.unshuffle**2, c.width, 1)
         self.fine = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
-        self.down = nn.Conv2d(4 * c.width, c.deep, 1)
-        self.direct = nn.Conv2d(c.channels * c.stride**2, c.deep, 1) if c.direct else None
-        self.coarse = nn.ModuleList(Block(c.deep) for _ in range(c.blocks))
-        self.out = nn.Conv2d(c.deep, 2 * c.latent, 1)
+        self.down = nn.Conv2d(4 * c.width, c.coarse_width, 1)
+        self.direct = nn.Conv2d(c.channels * c.stride**2, c.coarse_width, 1) if c.direct else None
+        self.coarse = nn.ModuleList(Block(c.coarse_width) for _ in range(c.blocks))
+        self.out = nn.Conv2d(c.coarse_width, 2 * c.latent, 1)
         with torch.no_grad():  # begin with a posterior that says little
             self.out.weight[c.latent :] *= 0.1
             self.out.bias[c.latent :] = -0.5
@@ -97,23 +97,23 @@ class Synthesis(nn.Module):
         super().__init__()
         self.unshuffle, self.channels = c.unshuffle, c.channels
         self.levels = c.levels if c.guided else 0
-        self.stem = nn.Conv2d(c.latent + self.levels, c.deep, 3, padding=1)
-        self.coarse = nn.ModuleList(Block(c.deep) for _ in range(c.blocks))
-        self.direct = nn.Conv2d(c.deep, c.channels * c.stride**2, 1) if c.direct else None
-        self.up = nn.Conv2d(c.deep, 4 * c.width, 1)
+        self.stem = nn.Conv2d(c.latent + self.levels, c.coarse_width, 3, padding=1)
+        self.coarse = nn.ModuleList(Block(c.coarse_width) for _ in range(c.blocks))
+        self.direct = nn.Conv2d(c.coarse_width, c.channels * c.stride**2, 1) if c.direct else None
+        self.up = nn.Conv2d(c.coarse_width, 4 * c.width, 1)
         self.fine = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
         self.out = nn.Conv2d(c.width, (c.channels + c.features) * c.unshuffle**2, 1)
 
     def forward(self, z: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         """z [B, Z, h, w], level [B]: which rounding z has been through."""
         if self.levels:
-            told = F.one_hot(level, self.levels).to(z.dtype)[:, :, None, None]
-            z = torch.cat([z, told.expand(-1, -1, *z.shape[2:])], 1)
+            one_hot = F.one_hot(level, self.levels).to(z.dtype)[:, :, None, None]
+            z = torch.cat([z, one_hot.expand(-1, -1, *z.shape[2:])], 1)
         with full(z):
             h = stream(self.stem(z))
         for block in self.coarse:
             h = block(h)
-        deep = h
+        coarse = h
         h = stream(F.pixel_shuffle(self.up(h), 2))
         for block in self.fine:
             h = block(h)
@@ -121,7 +121,7 @@ class Synthesis(nn.Module):
             o = F.pixel_shuffle(self.out(h.float()), self.unshuffle)
             preview = o[:, : self.channels]
             if self.direct is not None:
-                preview = preview + F.pixel_shuffle(self.direct(deep.float()), 2 * self.unshuffle)
+                preview = preview + F.pixel_shuffle(self.direct(coarse.float()), 2 * self.unshuffle)
         return preview * 64 + 128, stream(o[:, self.channels :])
 
 
@@ -222,7 +222,7 @@ class Vlae(nn.Module):
         """z -> preview and features."""
         return self.synthesis(z, level)
 
-    def told(self, z: Tensor, level: Tensor) -> Tensor:
+    def level_maps(self, z: Tensor, level: Tensor) -> Tensor:
         """The level at every place of z, one-hot. -> [B, levels, h, w]."""
         return F.one_hot(level, self.config.levels).float()[:, :, None, None].expand(-1, -1, *z.shape[2:])
 
@@ -231,7 +231,7 @@ class Vlae(nn.Module):
 
         seen: what windows and later channels see instead of z (in training z is noisy, and seen is rounded).
         """
-        return latent_bits(self.prior, z, self.told(z, level), step, seen)
+        return latent_bits(self.prior, z, self.level_maps(z, level), step, seen)
 
     def pixel_bits(self, x: Tensor, padded: Tensor, preview: Tensor, extra: Tensor) -> Tensor:
         """-log2 p(x|z) of each value. x, preview [B, H, W, 3]; padded: what windows see of x - preview."""
@@ -291,18 +291,18 @@ def round_through(y: Tensor, step: Tensor) -> Tensor:
     return y + step * ((y / step).round() - y / step).detach()
 
 
-def lossy(net: Vlae, x: Tensor, level: Tensor, settled: bool = False) -> Lossy:
+def lossy(net: Vlae, x: Tensor, level: Tensor, frozen: bool = False) -> Lossy:
     """Rate and distortion of the rounded z. x [B, H, W, 3]; level [B].
 
-    The rate is that of a noisy z (Balle et al. 2017), given rounded neighbours. settled: the analysis and the steps
+    The rate is that of a noisy z (Balle et al. 2017), given rounded neighbours. frozen: the analysis and the steps
     stay as they are, and the rest learns from what files hold, the rounded z.
     """
-    with torch.set_grad_enabled(torch.is_grad_enabled() and not settled):
+    with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
         mean, _ = net.analysis(x.permute(0, 3, 1, 2))
         y = mean.clamp(-LATENT_MAX / FINE, LATENT_MAX / FINE)
         step = net.log_step.exp()[level][:, :, None, None]
         rounded = round_through(y, step)
-        noisy = rounded if settled else y + step * (torch.rand_like(y) - 0.5)
+        noisy = rounded if frozen else y + step * (torch.rand_like(y) - 0.5)
     rate = net.prior_bits(noisy, level, step, rounded).sum((1, 2, 3)) / x[0, :, :, 0].numel()
     preview, features = net.synthesis(rounded, level)
     return Lossy(rate, (x.permute(0, 3, 1, 2) - preview).square().mean((1, 2, 3)), preview, features)
@@ -323,7 +323,7 @@ def seams(x: Tensor, preview: Tensor, side: int) -> Tensor:
 
 
 @torch.no_grad()
-def settled_latent(net: Vlae, x: Tensor, level: Tensor) -> Tensor:
+def rounded_latent(net: Vlae, x: Tensor, level: Tensor) -> Tensor:
     """The rounded z that files hold. x [B, H, W, 3]; level [B]."""
     mean, _ = net.analysis(x.permute(0, 3, 1, 2))
     step = net.log_step.exp()[level][:, :, None, None]

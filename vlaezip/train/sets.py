@@ -140,7 +140,7 @@ def binarise(x: Pictures, rng: np.random.Generator) -> Pictures:
     return (rng.integers(0, 255, x.shape) < x).astype(np.uint8)
 
 
-def settled(x: Pictures, grey: bool) -> Pictures:
+def drawn_once(x: Pictures, grey: bool) -> Pictures:
     """Pictures to be measured on: drawn once."""
     return binarise(x, np.random.default_rng(TEST_SEED)) if grey else x
 
@@ -148,7 +148,7 @@ def settled(x: Pictures, grey: bool) -> Pictures:
 def measured(name: str, folder: Path, part: str = "test") -> Pictures:
     """The pictures of a part of a set that figures are of. Raises FileNotFoundError and KeyError."""
     found = load(name, folder)
-    return settled(getattr(found, part), found.grey)
+    return drawn_once(getattr(found, part), found.grey)
 
 
 def spread(x: Pictures, count: int) -> Pictures:
