@@ -105,7 +105,7 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
     "--seed", type=click.IntRange(0, MAX_SEED), default=DEFAULTS["seed"], help="Of the texture that is dreamed."
 )
 @click.option("--temperature", type=float, help=f"How lively that texture is.  [default: {DEFAULT_TEMPERATURE}]")
-@click.option("--strip", is_flag=True, help="Leave ICC profile, EXIF and XMP out.")
+@click.option("--strip", is_flag=True, help="Leave all metadata out: ICC, EXIF, XMP, density, texts and the like.")
 @click.option(
     "--effort",
     type=click.IntRange(0, EFFORTS - 1),
