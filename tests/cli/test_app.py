@@ -7,18 +7,15 @@ import sys
 from io import BytesIO
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 from commands import call, pixels, python
-from hypothesis import given
-from hypothesis import strategies as st
 from pictures import photo
 from PIL import Image
 
 import vlaezip
-from vlaezip.cli import app, jobs
-from vlaezip.exact import kernel_cache
+from vlaezip.cli import app
+from vlaezip.cli.terminal import grouped
 from vlaezip.format import container
 from vlaezip.format.container import Kind
 
@@ -270,33 +267,6 @@ def exit_code(monkeypatch, *words):
     return exit_.value.code or 0
 
 
-def test_a_terminal_hears_of_success(folder, monkeypatch, capsys):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    app.run(app.plan(["palette.png"], None, ".vlz", app.PICTURES, False), lambda job: f"{job.source} done")
-    assert capsys.readouterr().err == "palette.png done\n"
-    with pytest.raises(click.exceptions.Exit):
-        app.run(app.plan(["palette.png", "missing.png"], None, ".vlz", app.PICTURES, False), fail_on_missing)
-    heard = capsys.readouterr().err
-    assert "palette.png done\nvlaezip: missing.png: missing\n1 of 2 files failed\n" in heard
-
-
-def fail_on_missing(job):
-    if job.source.name == "missing.png":
-        raise OSError("missing")
-    return f"{job.source} done"
-
-
-def test_binary_does_not_go_to_a_terminal(folder, monkeypatch):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    with pytest.raises(OSError, match="use -o"):
-        app.check_target(Path("palette.png"), app.STREAM, False)
-
-
-@given(st.integers(0, 10**12))
-def test_grouped_numbers_keep_their_digits(number):
-    assert int(app.grouped(number).replace(" ", "")) == number
-
-
 def test_help_and_info_import_nothing_heavy(folder):
     assert call("compress", "palette.png").exit_code == 0
     code = "import sys; from vlaezip.cli import app; app.commands({}, standalone_mode=False); print(*sys.modules)"
@@ -326,31 +296,6 @@ def test_what_needs_torch_says_so_in_a_line(folder):
     done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith("Error: effort needs torch, which is not installed: pip install 'vlaezip[torch]'\n")
-
-
-@pytest.mark.parametrize("kept", [False, True])
-def test_a_first_run_says_that_it_compiles(kept, tmp_path):
-    """The child keeps what it compiles in a folder of its own."""
-    code = (
-        "from vlaezip.cli import jobs; from vlaezip.exact import kernel_cache\n"
-        "print(kernel_cache.folder()); jobs.tell_of_compiling()"
-    )
-    environment = os.environ | {"PYTHONPATH": str(Path(vlaezip.__file__).parents[1]), "NUMBA_CACHE_DIR": str(tmp_path)}
-
-    def told():
-        words = [sys.executable, "-c", code]
-        return subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
-
-    place = Path(told().stdout.strip())
-    if kept:
-        (place / "vlaezip.model.local_kernels.encode_share.0").touch()
-    assert ("compiling" in told().stderr) == (not kept)
-
-
-def test_a_run_that_can_keep_nothing_says_that_it_compiles(monkeypatch, capsys):
-    monkeypatch.setattr(kernel_cache, "folder", lambda: None)
-    jobs.tell_of_compiling()
-    assert "compiling for this processor, each time" in capsys.readouterr().err
 
 
 def test_what_cannot_be_written_leaves_no_folders(folder):
@@ -416,7 +361,7 @@ def test_a_jpeg_that_gets_larger_is_told_of(folder):
     assert result.exit_code == 0
     before = Path("small.jpg").stat().st_size
     assert result.stderr.startswith("vlaezip: small.jpg: warning: ")
-    assert f"its source has {app.grouped(before)}: lossless keeps the pixels, not the file" in result.stderr
+    assert f"its source has {grouped(before)}: lossless keeps the pixels, not the file" in result.stderr
 
 
 def test_permissions_and_times_are_kept_where_asked(folder):
@@ -486,14 +431,3 @@ def test_an_archive_of_a_folder_that_cannot_be_read(folder, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", iterdir)
     result = call("compress", "tree", "-o", "set.vlz", "--archive")
     assert (result.exit_code, result.stderr) == (1, "vlaezip: tree: Permission denied\n")
-
-
-def test_a_search_shows_how_far_it_is(folder, monkeypatch, capsys):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    with app.heard(app.Job(Path("a.png"), Path("a.vlz")), True) as progress:
-        progress(0.5)
-        progress(1.0)
-    assert "a.png" in capsys.readouterr().err
-    with app.heard(app.Job(Path("a.png"), Path("a.vlz")), False) as progress:
-        progress(1.0)
-    assert capsys.readouterr().err == ""

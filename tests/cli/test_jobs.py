@@ -1,14 +1,12 @@
-"""What stands in the way of one file does not stop the others, and is told in a line that names it."""
+"""Which file is made of which, and what stands in the way of one."""
 
 import os
-import warnings
 from pathlib import Path
 
 import click
 import pytest
 
-from vlaezip import errors
-from vlaezip.cli import jobs
+from vlaezip.cli.jobs import plan
 
 WANTED = frozenset({".png"})
 
@@ -23,7 +21,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def planned(*names, out=None, recursive=False):
-    return [(str(j.source), str(j.target), j.fault) for j in jobs.plan(names, out, ".vlz", WANTED, recursive)]
+    return [(str(j.source), str(j.target), j.fault) for j in plan(names, out, ".vlz", WANTED, recursive)]
 
 
 def test_two_sources_of_one_target():
@@ -65,43 +63,3 @@ def test_names_that_are_too_long():
     long = "n" * 300 + ".png"
     assert [fault for _, _, fault in planned(long, "a.png")] == ["", ""]  # told of when it is opened
     assert [fault for _, _, fault in planned(long, "a.png", out="o" * 300)] == ["", ""]
-
-
-def test_a_job_with_a_fault_is_not_tried(capsys):
-    found = jobs.plan(["tree", "a.png"], None, ".vlz", WANTED, False)
-    done = []
-    with pytest.raises(click.exceptions.Exit):
-        jobs.run(found, lambda job: done.append(str(job.source)) or "")
-    assert done == ["a.png"]
-    assert capsys.readouterr().err == ("vlaezip: tree: is a directory: add -r to go into it\n1 of 2 files failed\n")
-
-
-def test_warnings_are_lines(capsys):
-    def work(job):
-        warnings.warn("of a colour", errors.VlaezipWarning, stacklevel=1)
-        return "done"
-
-    jobs.run([jobs.Job(Path("a.png"), Path("a.vlz"))], work)
-    assert capsys.readouterr().err == "vlaezip: a.png: warning: of a colour\n"
-
-
-def test_only_stdout_may_end_it_all():
-    def work(job):
-        raise BrokenPipeError(32, "Broken pipe")
-
-    with pytest.raises(BrokenPipeError):
-        jobs.outcome(jobs.Job(Path("a.png"), jobs.STREAM), work)
-    assert jobs.outcome(jobs.Job(Path("a.png"), Path("pipe")), work) == (False, "vlaezip: a.png: Broken pipe")
-
-
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (OSError(28, "No space left on device", "b.vlz"), "b.vlz: No space left on device"),
-        (OSError(2, "No such file or directory", "a.png"), "No such file or directory"),
-        (ValueError("two\nlines"), "two lines"),
-        (MemoryError(), "MemoryError"),
-    ],
-)
-def test_reasons(error, line):
-    assert jobs.reason(error, Path("a.png")) == line

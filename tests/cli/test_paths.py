@@ -71,3 +71,9 @@ def test_what_is_closed(name, monkeypatch):
         paths.read(paths.STREAM) if name == "stdin" else paths.write(paths.STREAM, b"")
     assert error.value.filename == name
     assert not paths.is_terminal(None)
+
+
+def test_binary_does_not_go_to_a_terminal(monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    with pytest.raises(OSError, match="use -o"):
+        paths.check_target(Path("a.png"), paths.STREAM, False)

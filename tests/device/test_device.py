@@ -19,7 +19,7 @@ from PIL import Image
 
 from vlaezip import api
 from vlaezip import batch as batches
-from vlaezip.cli import app, jobs
+from vlaezip.cli import app, run
 from vlaezip.codec import block
 from vlaezip.coding import ans
 from vlaezip.device import batch, choose, plain, wave
@@ -239,7 +239,7 @@ def test_the_command_line_takes_many_files_at_once(spoilt, files, tmp_path, monk
 
     monkeypatch.setattr(choose, "choose_for", lambda device, count: "cuda")
     monkeypatch.setattr(batches, "decompress_batch", many)
-    monkeypatch.setattr(jobs, "BATCH", 2)
+    monkeypatch.setattr(run, "BATCH", 2)
     paths = [tmp_path / f"{n}.vlz" for n in range(3)]
     for path, data in zip(paths, files, strict=False):
         path.write_bytes(data)

@@ -1,8 +1,8 @@
-"""The command line's commands on models: training, export, likelihood, sheets of pictures. Heavy imports wait."""
+"""Commands on models: training, export, likelihood, sheets of pictures. Heavy imports wait."""
 
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vlaezip.cli.jobs import TROUBLE, fail, grouped, usable
+from vlaezip.cli.options import (
+    COUNT,
+    DEFAULTS,
+    EXISTING_FILE,
+    EXISTING_FOLDER,
+    FILE,
+    SHEET_COUNT,
+    sheet_options,
+    training_device,
+)
 from vlaezip.cli.paths import read, write
+from vlaezip.cli.terminal import TROUBLE, fail, grouped, usable
 from vlaezip.device.choose import import_torch
-from vlaezip.options import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from vlaezip.train.presets import Recipe
@@ -22,15 +31,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("preset")
-@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--data", required=True, type=EXISTING_FOLDER)
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Checkpoint and log.")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=25, show_default=True)
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-@click.option(
-    "--start", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Float weights to begin with."
-)
-@click.option("--steps", type=click.IntRange(1), help="Of the optimiser, until its rate is zero.")
-@click.option("--batch", type=click.IntRange(1), help="Pictures, or crops of them, a step.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=DEFAULTS["minutes"], show_default=True)
+@training_device
+@click.option("--start", type=EXISTING_FILE, help="Float weights to begin with.")
+@click.option("--steps", type=COUNT, help="Of the optimiser, until its rate is zero.")
+@click.option("--batch", type=COUNT, help="Pictures, or crops of them, a step.")
 @click.option("--optimiser", type=click.Choice(["adam", "adamax", "muon"]))
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Of learning, at its highest.")
 @click.option("--stable", type=click.FloatRange(0, 1, max_open=True), help="Part of the run at that rate.")
@@ -91,7 +98,7 @@ def changed(recipe: "Recipe", options: dict[str, Any]) -> "Recipe":
 @click.command()
 @click.argument("name")
 @click.option("--set", "runs", nargs=3, multiple=True, required=True, metavar="SET PRESET RUN", help="Repeatable.")
-@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("-o", "--out", required=True, type=FILE)
 def export(name: str, runs: tuple[tuple[str, str, str], ...], out: Path) -> None:
     """Turn training runs into the model file of model NAME: proven integers."""
     usable(import_torch, "export")
@@ -106,13 +113,13 @@ def export(name: str, runs: tuple[tuple[str, str, str], ...], out: Path) -> None
 
 @click.command()
 @click.argument("preset")
-@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--data", required=True, type=EXISTING_FOLDER)
 @click.option("--weights", type=click.Path(exists=True, path_type=Path), help="Float weights, or the folder of a run.")
-@click.option("--samples", type=click.IntRange(1), default=64, show_default=True, help="Of z, for every picture.")
-@click.option("--batch", type=click.IntRange(1), default=100, show_default=True, help="Pictures held at a time.")
+@click.option("--samples", type=COUNT, default=DEFAULTS["samples"], show_default=True, help="Of z, for every picture.")
+@click.option("--batch", type=COUNT, default=DEFAULTS["held"], show_default=True, help="Pictures held at a time.")
 @click.option("--part", type=click.Choice(["test", "valid"]), default="test", show_default=True)
-@click.option("--limit", type=click.IntRange(1), help="Take only the first so many pictures.")
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--limit", type=COUNT, help="Take only the first so many pictures.")
+@training_device
 def evaluate(
     preset: str, data: Path, weights: Path | None, samples: int, batch: int, part: str, limit: int | None, device: str
 ) -> None:
@@ -141,25 +148,16 @@ def evaluate(
         click.echo(line)
 
 
-def sheet(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that reconstruct and sample have in common."""
-    for option in (
-        click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path)),
-        click.option("--zoom", type=click.IntRange(1, 64), default=1, show_default=True, help="Side of a pixel."),
-        click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
-    ):
-        command = option(command)
-    return command
-
-
 @click.command()
 @click.argument("files", nargs=-1, metavar="[IMAGE...]")
 @click.option("--set", "name", help="Take test pictures of this set, in place of files.")
-@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Where sets are.")
-@click.option("--count", type=click.IntRange(1, 4096), default=32, show_default=True, help="Pictures of the set.")
-@click.option("--model", help=f"[default: that of the set; of files, {DEFAULT_MODEL}]")
+@click.option("--data", type=EXISTING_FOLDER, help="Where sets are.")
+@click.option(
+    "--count", type=SHEET_COUNT, default=DEFAULTS["reconstructed"], show_default=True, help="Pictures of the set."
+)
+@click.option("--model", help=f"[default: that of the set; of files, {DEFAULTS['model']}]")
 @click.option("--search", is_flag=True, help="Look for a z that is worth its bits: small pictures only, seconds each.")
-@sheet
+@sheet_options
 def reconstruct(
     files: tuple[str, ...], name: str | None, data: Path | None, count: int, model: str | None, search: bool, seed: int,
     zoom: int, out: Path,
@@ -173,7 +171,7 @@ def reconstruct(
         raise click.UsageError("name pictures, or a set: --set NAME --data DIR")
     try:
         some = examples(name, data, count) if name and data else None
-        net = weights.load(weights.find(model or name or DEFAULT_MODEL).path, "lossless")
+        net = weights.load(weights.find(model or name or DEFAULTS["model"]).path, "lossless")
         if some is not None:
             x = sheets.adapt(net, some)
         else:
@@ -196,10 +194,10 @@ def examples(name: str, data: Path, count: int) -> "Pictures":
 
 
 @click.command()
-@click.option("--model", default=DEFAULT_MODEL, show_default=True)
-@click.option("--count", type=click.IntRange(1, 4096), default=64, show_default=True)
+@click.option("--model", default=DEFAULTS["model"], show_default=True)
+@click.option("--count", type=SHEET_COUNT, default=DEFAULTS["sampled"], show_default=True)
 @click.option("--side", type=click.IntRange(1, 1024), help="Of a picture, in pixels.  [default: as in its set, or 28]")
-@sheet
+@sheet_options
 def sample(model: str, count: int, side: int | None, seed: int, zoom: int, out: Path) -> None:
     """A sheet of pictures drawn from the model: z from p(z), and pixels from p(x|z)."""
     usable(import_torch, "sampling")
