@@ -39,84 +39,88 @@ def around(shown, row, spot, c: tl.constexpr):
 
 @triton.jit
 def gather_kernel(
-    shown, extra, below, line, reach, sizes, gains, inputs, base,
-    size, m, slots, pixels, width, row, first, columns, extras,
-    stride, fixed: tl.constexpr, channels: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
+    field, tables, line, rows, m, slots, columns, extras, inputs_row,
+    fixed: tl.constexpr, channels: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
-    """A block of places of a picture. first: where place 0 is; columns: of the window; room: >= channels."""
+    """A block of places of a picture. slots: of the canvas; columns: of the window; room: >= channels."""
     b = tl.program_id(1).to(tl.int64)
     p = tl.program_id(0) * block + tl.arange(0, block)
     there = p < m
     place = tl.maximum(tl.load(line + 1 + p, mask=there, other=0), 0)
-    spot = first + (place // width) * row + place % width
+    row = field.row
+    spot = field.first + (place // field.width) * row + place % field.width
     n = b * m + p
-    shown += b * slots * channels
+    shown = field.shown + b * slots * channels
     if fixed < 0:
         base0, activity0 = around(shown, row, spot, 0)
         base1, activity1 = around(shown, row, spot, 1)
         base2, activity2 = around(shown, row, spot, 2)
-        found = tl.load(sizes + activity0 + activity1 + activity2)
+        found = tl.load(tables.size_of_activity + activity0 + activity1 + activity2)
     else:
         found = tl.zeros([block], tl.int32) + fixed
-    gain = tl.load(gains + found)
-    tl.store(size + n, found, mask=there)
+    gain = tl.load(tables.gain_of + found)
+    tl.store(rows.size + n, found, mask=there)
     q = tl.arange(0, COLUMNS)
     for column in range(0, columns, COLUMNS):
         c = (column + q) % channels
         there2 = there[:, None] & (column + q < columns)[None, :]
-        step = tl.load(reach + (column + q) // channels, mask=column + q < columns, other=0)
+        step = tl.load(field.reach + (column + q) // channels, mask=column + q < columns, other=0)
         value = tl.load(shown + (spot[:, None] + step[None, :]) * channels + c[None, :], mask=there2, other=0)
         value = value.to(tl.int32)
         if fixed < 0:
             middle = tl.where((c == 1)[None, :], base1[:, None], base2[:, None])
             value -= tl.where((c == 0)[None, :], base0[:, None], middle)
         seen = contrast(value, gain[:, None])
-        tl.store(inputs + n[:, None] * stride + column + q[None, :], seen.to(tl.float16), mask=there2)
-    line_of = inputs + n * stride + columns
+        tl.store(rows.inputs + n[:, None] * inputs_row + column + q[None, :], seen.to(tl.float16), mask=there2)
+    beside = rows.inputs + n * inputs_row + columns
     c = tl.arange(0, room)
-    at = tl.load(
-        below + (b * pixels + place[:, None]) * channels + c[None, :],
+    here = b * field.height * field.width + place
+    base = tl.load(
+        field.base + here[:, None] * channels + c[None, :],
         mask=there[:, None] & (c < channels)[None, :],
         other=0,
     ).to(tl.int32)
     if fixed < 0:
-        tl.store(line_of, contrast(activity0, gain).to(tl.float16), mask=there)
-        tl.store(line_of + 1, contrast(activity1, gain).to(tl.float16), mask=there)
-        tl.store(line_of + 2, contrast(activity2, gain).to(tl.float16), mask=there)
-        tl.store(line_of + 3, (base0 - LEVEL).to(tl.float16), mask=there)
-        tl.store(line_of + 4, (base1 - LEVEL).to(tl.float16), mask=there)
-        tl.store(line_of + 5, (base2 - LEVEL).to(tl.float16), mask=there)
-        tl.store(line_of + 6, (found - SIZE).to(tl.float16), mask=there)
-        line_of += 7
+        tl.store(beside, contrast(activity0, gain).to(tl.float16), mask=there)
+        tl.store(beside + 1, contrast(activity1, gain).to(tl.float16), mask=there)
+        tl.store(beside + 2, contrast(activity2, gain).to(tl.float16), mask=there)
+        tl.store(beside + 3, (base0 - LEVEL).to(tl.float16), mask=there)
+        tl.store(beside + 4, (base1 - LEVEL).to(tl.float16), mask=there)
+        tl.store(beside + 5, (base2 - LEVEL).to(tl.float16), mask=there)
+        tl.store(beside + 6, (found - SIZE).to(tl.float16), mask=there)
+        beside += 7
         middle = tl.where((c == 1)[None, :], base1[:, None], base2[:, None])
-        at += tl.where((c == 0)[None, :], base0[:, None], middle)
-    tl.store(base + n[:, None] * channels + c[None, :], at, mask=there[:, None] & (c < channels)[None, :])
+        base += tl.where((c == 0)[None, :], base0[:, None], middle)
+    tl.store(rows.base + n[:, None] * channels + c[None, :], base, mask=there[:, None] & (c < channels)[None, :])
     for e in range(0, extras):
-        value = tl.load(extra + (b * pixels + place) * extras + e, mask=there, other=0)
-        tl.store(line_of + e, value.to(tl.float16), mask=there)
+        value = tl.load(field.extra + here * extras + e, mask=there, other=0)
+        tl.store(beside + e, value.to(tl.float16), mask=there)
 
 
 @triton.jit
 def write_kernel(
-    shown, below, values, line, m, slots, pixels, height, width, row,
-    first, left, right, channels: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
+    field, line, rows, m, slots, left, right,
+    channels: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
-    """A block of places of a picture. room: >= channels."""
+    """A block of places of a picture. slots: of the canvas; left, right: of its edges; room: >= channels."""
     b = tl.program_id(1).to(tl.int64)
     p = tl.program_id(0) * block + tl.arange(0, block)
     place = tl.load(line + 1 + p, mask=p < m, other=-1)
     there = place >= 0
     place = tl.maximum(place, 0)
-    i, j = place // width, place % width
-    spot = first + i * row + j
+    i, j = place // field.width, place % field.width
+    spot = field.first + i * field.row + j
     c = tl.arange(0, room)[None, :]
     known = (c < channels) & there[:, None]
-    value = tl.load(values + (b * m + p)[:, None] * channels + c, mask=known, other=0)
-    value -= tl.load(below + (b * pixels + place)[:, None] * channels + c, mask=known, other=0)
+    value = tl.load(rows.coded + (b * m + p)[:, None] * channels + c, mask=known, other=0)
+    here = b * field.height * field.width + place
+    value -= tl.load(field.base + here[:, None] * channels + c, mask=known, other=0)
     value = value.to(tl.int16)
-    target = shown + (b * slots + spot)[:, None] * channels + c
+    target = field.shown + (b * slots + spot)[:, None] * channels + c
     tl.store(target, value, mask=known)
     for k in range(0, right):
-        tl.store(target + (1 + k) * channels, value, mask=known & (j == width - 1)[:, None])
+        tl.store(target + (1 + k) * channels, value, mask=known & (j == field.width - 1)[:, None])
     for k in range(0, left):
-        tl.store(target + (row - left + k) * channels, value, mask=known & ((j == 0) & (i < height - 1))[:, None])
+        tl.store(
+            target + (field.row - left + k) * channels, value, mask=known & ((j == 0) & (i < field.height - 1))[:, None]
+        )

@@ -1,6 +1,7 @@
 """The parts of a step as Triton kernels: fewer and larger than those of torch (net.Parts). plain.py is their reference.
 
-Operands are float16, which holds integers up to 2**11, and sums float32, as net.py explains.
+Operands are float16, which holds integers up to 2**11, and sums float32, as net.py explains. Kernels take the records
+of net.py, and by name what belongs to none.
 """
 
 import torch
@@ -27,7 +28,7 @@ HIGHEST = tl.constexpr(ACTIVATION_MAX)
 
 @triton.jit
 def product_kernel(
-    x, weight, bias, scale, out, n, inputs, outputs, x_row, out_row,
+    layer, x, out, n, inputs, outputs, x_row, out_row,
     kind: tl.constexpr, rows: tl.constexpr, depth: tl.constexpr, columns: tl.constexpr,
 ):  # fmt: skip
     """A tile of rows x columns of a layer. Every partial sum is below 2**24, so float32 holds it."""
@@ -38,10 +39,12 @@ def product_kernel(
     for first in range(0, inputs, depth):
         i = first + tl.arange(0, depth)
         left = tl.load(x + r[:, None] * x_row + i[None, :], mask=there & (i < inputs)[None, :], other=0.0)
-        right = tl.load(weight + i[:, None] * outputs + c[None, :], mask=(i < inputs)[:, None] & wanted, other=0.0)
+        right = tl.load(
+            layer.weight + i[:, None] * outputs + c[None, :], mask=(i < inputs)[:, None] & wanted, other=0.0
+        )
         total = tl.dot(left, right, total)
-    total += tl.load(bias + c, mask=c < outputs, other=0.0)[None, :]
-    total = tl.floor(total * tl.load(scale + c, mask=c < outputs, other=1.0)[None, :])
+    total += tl.load(layer.bias + c, mask=c < outputs, other=0.0)[None, :]
+    total = tl.floor(total * tl.load(layer.scale + c, mask=c < outputs, other=1.0)[None, :])
     if kind == RESIDUAL:
         total += tl.load(x + r[:, None] * x_row + c[None, :], mask=there & wanted, other=0.0).to(tl.float32)
     if kind != PLAIN:
@@ -57,13 +60,22 @@ def power(size: int, least: int = 1) -> int:
 def gather_windows(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
     """See net.Parts."""
     b, slots, c = field.shown.shape
-    m, window = len(line) - 1, net.config.window
+    m = len(line) - 1
     gather_kernel[(triton.cdiv(m, BLOCK), b)](
-        field.shown, field.extra, field.base, line, field.reach, net.tables["SIZE_OF_ACTIVITY"],
-        net.tables["GAIN_OF"], rows.inputs, rows.base, rows.size, m, slots, field.height * field.width, field.width,
-        field.row, window.up * field.row + window.left, len(field.reach) * c, field.extra.shape[2],
-        rows.inputs.stride(0), fixed=net.fixed, channels=c, room=power(c), block=BLOCK,
-    )  # fmt: skip
+        field,
+        net.tables,
+        line,
+        rows,
+        m=m,
+        slots=slots,
+        columns=len(field.reach) * c,
+        extras=field.extra.shape[2],
+        inputs_row=rows.inputs.stride(0),
+        fixed=net.fixed,
+        channels=c,
+        room=power(c),
+        block=BLOCK,
+    )
 
 
 def product(layer: Layer, kind: int, x: Tensor, out: Tensor) -> None:
@@ -71,41 +83,80 @@ def product(layer: Layer, kind: int, x: Tensor, out: Tensor) -> None:
     inputs, outputs = layer.weight.shape
     columns = min(power(outputs, 16), DOT_COLUMNS)
     product_kernel[(triton.cdiv(len(x), DOT_ROWS), triton.cdiv(outputs, columns))](
-        x, layer.weight, layer.bias, layer.scale, out, len(x), inputs, outputs, x.stride(0), out.stride(0), kind=kind,
-        rows=DOT_ROWS, depth=DOT_DEPTH, columns=columns,
-    )  # fmt: skip
+        layer,
+        x,
+        out,
+        n=len(x),
+        inputs=inputs,
+        outputs=outputs,
+        x_row=x.stride(0),
+        out_row=out.stride(0),
+        kind=kind,
+        rows=DOT_ROWS,
+        depth=DOT_DEPTH,
+        columns=columns,
+    )
 
 
 def mixture(net: Net, group: Group, rows: Rows) -> None:
     """See net.Parts."""
-    tables, n, k = net.tables, len(rows.size), net.config.mixtures
+    n, k = len(rows.size), net.config.mixtures
     mixture_kernel[(triton.cdiv(n * group.channels, BLOCK),)](
-        rows.outputs, rows.base, rows.values, rows.size, rows.mix, tables["WEIGHT"], tables["INVERSE"],
-        tables["SIZE_OF"], tables["LOG_SIZE"], n, rows.outputs.stride(0), rows.mix.stride(0), group.first, group.shift,
-        net.warmth, channels=group.channels, all_channels=net.config.channels, components=k, room=power(k), block=BLOCK,
-    )  # fmt: skip
+        rows,
+        net.tables,
+        n=n,
+        outputs_row=rows.outputs.stride(0),
+        plane=rows.mix.stride(0),
+        first=group.first,
+        shift=group.shift,
+        warmth=net.warmth,
+        channels=group.channels,
+        all_channels=net.config.channels,
+        components=k,
+        room=power(k),
+        block=BLOCK,
+    )
 
 
 def pop(net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
     """See net.Parts."""
     b, width = lanes.heads.shape
-    rounds = next(n for n in range(1, 32) if PROBES**n >= group.most)
     pop_kernel[(b,)](
-        lanes.heads, lanes.words, lanes.start, lanes.left, line, rows.mix, group.grid,
-        net.tables["SIGMOID"], net.tables["GAIN_OF"], rows.base, rows.size, rows.values, rows.trunk, len(line) - 1,
-        width, rows.mix.stride(0), group.first, rows.trunk.stride(0), net.config.hidden + group.seen,
-        channels=group.channels, all_channels=net.config.channels, grey=net.grey, components=net.config.mixtures,
-        rounds=rounds, lanes=power(width), probes=PROBES,
+        lanes,
+        net.tables,
+        group.grid,
+        line,
+        rows,
+        m=len(line) - 1,
+        width=width,
+        plane=rows.mix.stride(0),
+        first=group.first,
+        trunk_row=rows.trunk.stride(0),
+        known=net.config.hidden + group.seen,
+        channels=group.channels,
+        all_channels=net.config.channels,
+        grey=net.grey,
+        components=net.config.mixtures,
+        rounds=next(n for n in range(1, 32) if PROBES**n >= group.most),
+        room=power(width),
+        probes=PROBES,
         num_warps=POP_WARPS,
-    )  # fmt: skip
+    )
 
 
 def write_values(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
     """See net.Parts."""
     b, slots, c = field.shown.shape
-    m, window = len(line) - 1, net.config.window
+    m = len(line) - 1
     write_kernel[(triton.cdiv(m, BLOCK), b)](
-        field.shown, field.base, rows.values, line, m, slots, field.height * field.width, field.height, field.width,
-        field.row, window.up * field.row + window.left, window.left, window.right, channels=c, room=power(c),
+        field,
+        line,
+        rows,
+        m=m,
+        slots=slots,
+        left=net.config.window.left,
+        right=net.config.window.right,
+        channels=c,
+        room=power(c),
         block=BLOCK,
-    )  # fmt: skip
+    )

@@ -4,6 +4,8 @@ A product has operands of at most 2**11, which float16 and TF32 hold as well as 
 of its sums stay below 2**24 (law.prove), so float32 sums are integers in any order. Tensor cores align the terms of a
 sum to the largest, and keep 24 bits at the least: as all terms are below 2**24, no bit is lost there either. A device
 has to show that, though, before it is used: check().
+
+Triton takes records as they are, but for fields called `values` or `type`: its own tuples have these.
 """
 
 from collections.abc import Callable
@@ -24,7 +26,6 @@ from vlaezip.model.window import GAIN_OF, SIZE_OF_ACTIVITY
 
 LINE = 16  # rows of operands have a multiple of so many
 PLAIN, RECTIFIED, RESIDUAL = range(3)  # what becomes of the sums, see Parts.product
-TABLES = ("SIGMOID", "WEIGHT", "INVERSE", "SIZE_OF", "LOG_SIZE")
 
 
 class Layer(NamedTuple):
@@ -52,17 +53,26 @@ class Group(NamedTuple):
     shift: int
 
 
-class Net(NamedTuple):
-    """fixed: the size number of all windows, or ADAPTIVE.
+class Tables(NamedTuple):
+    """Those of tables.py and window.py on a device, int32."""
 
-    tables: SIGMOID, WEIGHT, INVERSE, SIZE_OF, LOG_SIZE, then GAIN_OF and SIZE_OF_ACTIVITY, int32.
-    """
+    sigmoid: Tensor
+    weight: Tensor
+    inverse: Tensor
+    size_of: Tensor
+    log_size: Tensor
+    gain_of: Tensor
+    size_of_activity: Tensor
+
+
+class Net(NamedTuple):
+    """fixed: the size number of all windows, or ADAPTIVE."""
 
     config: LocalConfig
     stem: Layer
     layers: tuple[Layer, ...]
     groups: tuple[Group, ...]
-    tables: dict[str, Tensor]
+    tables: Tables
     fixed: int
     grey: bool
     warmth: int
@@ -71,19 +81,20 @@ class Net(NamedTuple):
 class Field(NamedTuple):
     """B pictures of one size, being looked at or drawn.
 
-    shown, int16 [B, (up + H) * row + 1, C]: padded pictures, and a place that nobody looks at. extra and base, int16
-    [B, H * W, E] and [B, H * W, C]: what is known before the first symbol. reach, int64 [P]: from a place of the canvas
-    to those of its window; ring [6]: to the nearest.
+    shown, int16 [B, S, C]: padded pictures in rows of `row` places, of which `first` is that of the first pixel, and
+    at last a place that nobody looks at. extra and base, int16 [B, H * W, E] and [B, H * W, C]: what is known before
+    the first symbol. reach, int64 [P]: from a place of the canvas to those of its window; ring [6]: to the nearest.
     """
 
     shown: Tensor
     extra: Tensor
     base: Tensor
+    reach: Tensor
+    ring: Tensor
     height: int
     width: int
     row: int
-    reach: Tensor
-    ring: Tensor
+    first: int
 
 
 class Rows(NamedTuple):
@@ -97,7 +108,7 @@ class Rows(NamedTuple):
     mix: Tensor  # [3, N * channels, K]: weights, means, inverse scales
     base: Tensor  # [N, C]
     size: Tensor  # [N]
-    values: Tensor  # [N, C]
+    coded: Tensor  # [N, C]: values of the channels that are known
 
     def first(self, n: int) -> "Rows":
         """The first n rows."""
@@ -136,7 +147,7 @@ class Parts(Protocol):
         """Read the outputs: the twin of mixture.mixture_kernel."""
 
     def pop(self, net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
-        """Symbols off every message, into values, and what later groups see of them.
+        """Symbols off every message, into rows.coded, and what later groups see of them.
 
         The twin of local_kernels.pop_symbols and local_kernels.record_symbols.
         """
@@ -167,8 +178,15 @@ def build(net: LocalAR, steps: Steps, grey: bool, warmth: int, device: torch.dev
         stem=layer(net.stem),
         layers=tuple(map(layer, net.layers)),
         groups=tuple(group(*g) for g in groups(config, grey)),
-        tables={name: small(getattr(tables, name)) for name in TABLES}
-        | {"GAIN_OF": small(GAIN_OF), "SIZE_OF_ACTIVITY": small(SIZE_OF_ACTIVITY)},
+        tables=Tables(
+            sigmoid=small(tables.SIGMOID),
+            weight=small(tables.WEIGHT),
+            inverse=small(tables.INVERSE),
+            size_of=small(tables.SIZE_OF),
+            log_size=small(tables.LOG_SIZE),
+            gain_of=small(GAIN_OF),
+            size_of_activity=small(SIZE_OF_ACTIVITY),
+        ),
         fixed=config.kind.size,
         grey=grey,
         warmth=warmth,
@@ -188,15 +206,15 @@ def rows_for(net: Net, n: int) -> Rows:
 
     wide = config.hidden + config.channels
     return Rows(
-        operands(len(net.stem.weight)),
-        operands(wide),
-        operands(wide),
-        operands(config.head),
-        integers(n, most * 3 * config.mixtures),
-        integers(3, n * most, config.mixtures),
-        integers(n, config.channels),
-        integers(n),
-        integers(n, config.channels),
+        inputs=operands(len(net.stem.weight)),
+        trunk=operands(wide),
+        other=operands(wide),
+        head=operands(config.head),
+        outputs=integers(n, most * 3 * config.mixtures),
+        mix=integers(3, n * most, config.mixtures),
+        base=integers(n, config.channels),
+        size=integers(n),
+        coded=integers(n, config.channels),
     )
 
 

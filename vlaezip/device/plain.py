@@ -17,12 +17,12 @@ PROBES = 16  # parts that a round of a search divides the symbols into
 WORD_BITS, WORD_MASK = 32, 0xFFFFFFFF
 
 
-def places(net: Net, field: Field, line: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def places(field: Field, line: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Which places [M] there are, their rows and columns, and where the canvas has them."""
     there = line[1:] >= 0
     place = line[1:].clamp(min=0).long()
     i, j = place // field.width, place % field.width
-    return there, i, j, (i + net.config.window.up) * field.row + j + net.config.window.left
+    return there, i, j, field.first + i * field.row + j
 
 
 def contrast(difference: Tensor, gain: Tensor) -> Tensor:
@@ -32,21 +32,21 @@ def contrast(difference: Tensor, gain: Tensor) -> Tensor:
 
 def gather_windows(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
     """See net.Parts."""
-    _, i, j, spot = places(net, field, line)
+    _, i, j, spot = places(field, line)
     context = field.shown[:, spot[:, None] + field.reach].int()  # [B, M, P, C]
     b, m, _, c = context.shape
     if net.fixed != ADAPTIVE:
         base = context.new_zeros(b, m, c)
         size = context.new_full((b, m), net.fixed)
-        said = [contrast(context.flatten(2), net.tables["GAIN_OF"][net.fixed])]
+        said = [contrast(context.flatten(2), net.tables.gain_of[net.fixed])]
     else:
         ring = field.shown[:, spot[:, None] + field.ring].int()
         west, north, corner = ring[:, :, 0], ring[:, :, 1], ring[:, :, 2]
         low, high = torch.minimum(west, north), torch.maximum(west, north)
         base = torch.maximum(low, torch.minimum(high, west + north - corner))
         activity = (ring - base[:, :, None]).abs().sum(2, dtype=torch.int32)
-        size = net.tables["SIZE_OF_ACTIVITY"][activity.sum(2)]
-        gain = net.tables["GAIN_OF"][size.long()][..., None]
+        size = net.tables.size_of_activity[activity.sum(2)]
+        gain = net.tables.gain_of[size.long()][..., None]
         level = size[..., None] - MID_SIZE
         said = [
             contrast((context - base[:, :, None]).flatten(2), gain),
@@ -75,19 +75,19 @@ def mixture(net: Net, group: Group, rows: Rows) -> None:
     k, n = net.config.mixtures, group.channels
     outputs = rows.outputs[:, : n * 3 * k].reshape(-1, n, 3, k).long()
     below = outputs[:, :, 0].amax(2, keepdim=True) - outputs[:, :, 0]
-    raw = net.tables["WEIGHT"][below.clamp(max=LOGIT_CUT - 1)].long() * (below < LOGIT_CUT)
+    raw = net.tables.weight[below.clamp(max=LOGIT_CUT - 1)].long() * (below < LOGIT_CUT)
     weights = (raw << WEIGHT_BITS) // raw.sum(2, keepdim=True)
     best = (below == 0) & ((below == 0).cumsum(2) == 1)
     weights += best * ((1 << WEIGHT_BITS) - weights.sum(2, keepdim=True))
     centre = rows.base[:, group.first : group.first + n].long()
     if group.shift >= 0:
-        centre = centre + (rows.values[:, group.shift] - rows.base[:, group.shift])[:, None]
+        centre = centre + (rows.coded[:, group.shift] - rows.base[:, group.shift])[:, None]
     size = rows.size.long()
-    means = (outputs[:, :, 1] * net.tables["SIZE_OF"][size][:, None, None]) >> (SIZE_BITS + MEAN_BITS)
+    means = (outputs[:, :, 1] * net.tables.size_of[size][:, None, None]) >> (SIZE_BITS + MEAN_BITS)
     means = (means + 16 * centre[..., None]).clamp(-MEAN_LIMIT, MEAN_LIMIT)
-    scales = outputs[:, :, 2].clamp(LOG_LOW, LOG_HIGH) + net.tables["LOG_SIZE"][size][:, None, None]
+    scales = outputs[:, :, 2].clamp(LOG_LOW, LOG_HIGH) + net.tables.log_size[size][:, None, None]
     scales = (scales + (SCALE_ZERO + net.warmth)).clamp(0, SCALE_COUNT - 1)
-    for target, found in zip(rows.mix, (weights, means, net.tables["INVERSE"][scales]), strict=True):
+    for target, found in zip(rows.mix, (weights, means, net.tables.inverse[scales]), strict=True):
         target[: len(rows.size) * n] = found.flatten(0, 1)
 
 
@@ -97,7 +97,7 @@ def cumulative(net: Net, mix: Tensor, step: Tensor, low: Tensor, count: Tensor, 
     step, low, count = (a[..., None].long() for a in (step, low, count))
     edge = 8 * step * (2 * k - 1)
     t = (((edge[..., None] - means) * inverse) >> INVERSE_BITS).clamp(-SIGMOID_HALF, SIGMOID_HALF - 1)
-    mass = (weights * net.tables["SIGMOID"][t + SIGMOID_HALF]).sum(-1)
+    mass = (weights * net.tables.sigmoid[t + SIGMOID_HALF]).sum(-1)
     inside = ((mass * (TOTAL - count)) >> ACC_BITS) + (k - low)
     return torch.where(k <= low, 0, torch.where(k >= low + count, TOTAL, inside))
 
@@ -122,7 +122,7 @@ def pop(net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
     b, width = lanes.heads.shape
     n, m = group.channels, len(line) - 1
     mix = rows.mix[:, : b * m * n].reshape(3, b, m * n, -1)
-    symbols = rows.values.new_zeros(b, m * n)
+    symbols = rows.coded.new_zeros(b, m * n)
     lane = torch.arange(width, device=line.device)
     for first in range(0, m * n, width):
         index = first + lane
@@ -145,17 +145,17 @@ def pop(net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
 def record_symbols(net: Net, group: Group, rows: Rows, values: Tensor) -> None:
     """Values of a group [N, channels], and what later groups see of them."""
     first, last = group.first, group.first + group.channels
-    rows.values[:, first:last] = values
+    rows.coded[:, first:last] = values
     if net.grey:
-        rows.values[:] = values[:, :1]
-    gain = net.tables["GAIN_OF"][rows.size.long()][:, None]
+        rows.coded[:] = values[:, :1]
+    gain = net.tables.gain_of[rows.size.long()][:, None]
     known = net.config.hidden + group.seen
     rows.trunk[:, known : known + group.channels] = contrast(values - rows.base[:, first:last], gain)
 
 
 def write_values(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
     """See net.Parts. A place that is not there is drawn where nobody looks."""
-    there, i, j, spot = places(net, field, line)
+    there, i, j, spot = places(field, line)
     window, nobody = net.config.window, field.shown.shape[1] - 1
     right = spot[:, None] + 1 + torch.arange(window.right, device=line.device)
     left = spot[:, None] + field.row - window.left + torch.arange(window.left, device=line.device)
@@ -163,5 +163,5 @@ def write_values(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
     left = torch.where(((j == 0) & (i < field.height - 1))[:, None], left, nobody)
     spots = torch.where(there[:, None], torch.cat([spot[:, None], right, left], 1), nobody)  # [M, 1 + right + left]
     b, m = len(field.shown), len(spot)
-    values = (rows.values.view(b, m, -1) - field.base[:, i * field.width + j]).to(torch.int16)
+    values = (rows.coded.view(b, m, -1) - field.base[:, i * field.width + j]).to(torch.int16)
     field.shown[:, spots.flatten()] = values.repeat_interleave(spots.shape[1], 1)

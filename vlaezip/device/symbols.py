@@ -32,8 +32,7 @@ SCALE_COUNT = tl.constexpr(tables.SCALE_COUNT)
 
 @triton.jit
 def mixture_kernel(
-    outputs, base, values, size, mix, weight_of, inverse_of, unit_of,
-    log_of, n, outputs_row, plane, first, shift, warmth, channels: tl.constexpr,
+    rows, tables, n, outputs_row, plane, first, shift, warmth, channels: tl.constexpr,
     all_channels: tl.constexpr, components: tl.constexpr, room: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
     """The mixtures of a block of symbols: row by row, and in each the channels of the group. room: >= components."""
@@ -42,27 +41,30 @@ def mixture_kernel(
     r, c = (s // channels).to(tl.int64), s % channels
     k = tl.arange(0, room)
     there2 = there[:, None] & (k < components)[None, :]
-    at = outputs + r[:, None] * outputs_row + (c * 3 * components)[:, None] + k[None, :]
+    at = rows.outputs + r[:, None] * outputs_row + (c * 3 * components)[:, None] + k[None, :]
     logit = tl.load(at, mask=there2, other=FAR_BELOW)
     below = tl.max(logit, 1)[:, None] - logit
-    raw = tl.load(weight_of + below, mask=there2 & (below < LOGIT_CUT), other=0)
+    raw = tl.load(tables.weight + below, mask=there2 & (below < LOGIT_CUT), other=0)
     weight = (raw << WEIGHT_BITS) // tl.maximum(tl.sum(raw, 1), 1)[:, None]
     top = (below == 0).to(tl.int32)
     best = (top == 1) & (tl.cumsum(top, 1) == 1)
     weight += tl.where(best, (-tl.sum(weight, 1) + WEIGHT_ONE)[:, None], 0)
-    centre = tl.load(base + r * all_channels + first + c, mask=there, other=0)
+    centre = tl.load(rows.base + r * all_channels + first + c, mask=there, other=0)
     if shift >= 0:
-        centre += tl.load(values + r * all_channels + shift, mask=there, other=0)
-        centre -= tl.load(base + r * all_channels + shift, mask=there, other=0)
-    found = tl.load(size + r, mask=there, other=0)
-    unit = tl.load(unit_of + found).to(tl.int64)
+        centre += tl.load(rows.coded + r * all_channels + shift, mask=there, other=0)
+        centre -= tl.load(rows.base + r * all_channels + shift, mask=there, other=0)
+    found = tl.load(rows.size + r, mask=there, other=0)
+    unit = tl.load(tables.size_of + found).to(tl.int64)
     said = tl.load(at + components, mask=there2, other=0).to(tl.int64)
     mean = ((said * unit[:, None]) >> MEAN_SHIFT) + 16 * centre[:, None]
     mean = tl.minimum(tl.maximum(mean, -MEAN_LIMIT), MEAN_LIMIT)
     wide = tl.load(at + 2 * components, mask=there2, other=0)
-    wide = tl.minimum(tl.maximum(wide, LOG_LOW), LOG_HIGH) + (tl.load(log_of + found) + SCALE_ZERO + warmth)[:, None]
-    inverse = tl.load(inverse_of + tl.minimum(tl.maximum(wide, 0), SCALE_COUNT - 1))
-    target = mix + s.to(tl.int64)[:, None] * components + k[None, :]
+    wide = (
+        tl.minimum(tl.maximum(wide, LOG_LOW), LOG_HIGH)
+        + (tl.load(tables.log_size + found) + SCALE_ZERO + warmth)[:, None]
+    )
+    inverse = tl.load(tables.inverse + tl.minimum(tl.maximum(wide, 0), SCALE_COUNT - 1))
+    target = rows.mix + s.to(tl.int64)[:, None] * components + k[None, :]
     tl.store(target, weight, mask=there2)
     tl.store(target + plane, mean.to(tl.int32), mask=there2)
     tl.store(target + 2 * plane, inverse, mask=there2)
@@ -88,19 +90,18 @@ def cumulative(mix, plane, there, sigmoid, step, low, count, k,
 
 @triton.jit
 def pop_kernel(
-    heads, words, starts, lefts, line, mix, grid,
-    sigmoid, gains, base, size, values, trunk, m, width, plane,
-    first, trunk_row, known, channels: tl.constexpr, all_channels: tl.constexpr, grey: tl.constexpr,
-    components: tl.constexpr, rounds: tl.constexpr, lanes: tl.constexpr, probes: tl.constexpr,
+    messages, tables, grid, line, rows, m, width, plane, first, trunk_row, known,
+    channels: tl.constexpr, all_channels: tl.constexpr, grey: tl.constexpr,
+    components: tl.constexpr, rounds: tl.constexpr, room: tl.constexpr, probes: tl.constexpr,
 ):  # fmt: skip
-    """A message: rounds of its lanes, a symbol each. lanes: a power of two that is at least width, the message's."""
+    """A message: rounds of its lanes, a symbol each. width: how many lanes; room: a power of two >= width."""
     b = tl.program_id(0).to(tl.int64)
-    lane = tl.arange(0, lanes)
+    lane = tl.arange(0, room)
     probe = tl.arange(0, probes)
     live = lane < width
-    head = tl.load(heads + b * width + lane, mask=live, other=HEAD_LOW)
-    left = tl.load(lefts + b)
-    bottom = words + tl.load(starts + b)
+    head = tl.load(messages.heads + b * width + lane, mask=live, other=HEAD_LOW)
+    left = tl.load(messages.left + b)
+    bottom = messages.words + tl.load(messages.start + b)
     total = tl.load(line) * channels
     for done in range(0, total, width):
         at = done + lane
@@ -110,13 +111,13 @@ def pop_kernel(
         low = tl.load(grid + channels + c)
         count = tl.load(grid + 2 * channels + c)
         target = (head & (TOTAL - 1)).to(tl.int32)
-        mixes = mix + (b * m * channels + at) * components
+        mix = rows.mix + (b * m * channels + at) * components
         symbol, start = low, tl.zeros_like(target)
         end = start + TOTAL
         for number in tl.static_range(rounds):
             part = probes ** (rounds - 1 - number)
             k = symbol[:, None] + part * probe[None, :]
-            value = cumulative(mixes, plane, there, sigmoid, step, low, count, k, components)
+            value = cumulative(mix, plane, there, tables.sigmoid, step, low, count, k, components)
             below = value <= target[:, None]
             symbol += part * (tl.sum(below.to(tl.int32), 1) - 1)
             start = tl.maximum(start, tl.max(tl.where(below, value, 0), 1))
@@ -132,12 +133,12 @@ def pop_kernel(
         found = symbol * step
         if grey:
             for other in tl.static_range(all_channels):
-                tl.store(values + n * all_channels + other, found, mask=there)
+                tl.store(rows.coded + n * all_channels + other, found, mask=there)
         else:
-            tl.store(values + n * all_channels + first + c, found, mask=there)
-        middle = tl.load(base + n * all_channels + first + c, mask=there, other=0)
-        gain = tl.load(gains + tl.load(size + n, mask=there, other=0))
+            tl.store(rows.coded + n * all_channels + first + c, found, mask=there)
+        middle = tl.load(rows.base + n * all_channels + first + c, mask=there, other=0)
+        gain = tl.load(tables.gain_of + tl.load(rows.size + n, mask=there, other=0))
         seen = contrast((found - middle).to(tl.int64), gain)
-        tl.store(trunk + n * trunk_row + known + c, seen.to(tl.float16), mask=there)
-    tl.store(heads + b * width + lane, head, mask=live)
-    tl.store(lefts + b, left)
+        tl.store(rows.trunk + n * trunk_row + known + c, seen.to(tl.float16), mask=there)
+    tl.store(messages.heads + b * width + lane, head, mask=live)
+    tl.store(messages.left + b, left)

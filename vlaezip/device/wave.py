@@ -60,9 +60,21 @@ def field_of(config: LocalConfig, scene: DeviceScene, x: Tensor | None) -> Field
     shown = pad(rest, config.window, config.kind.fill)
     flat = torch.cat([shown.flatten(1, 2), shown.new_zeros(b, 1, c)], 1)
     row = shown.shape[2]
-    reach, ring = (torch.tensor([dy * row + dx for dy, dx in o]) for o in (config.window.offsets, ACTIVITY_RING))
-    extra, base = (a.reshape(b, h * w, -1).contiguous() for a in (scene.extra, scene.base))
-    return Field(flat, extra, base, h, w, row, reach.to(flat.device), ring.to(flat.device))
+
+    def steps_to(offsets: Sequence[tuple[int, int]]) -> Tensor:
+        return torch.tensor([dy * row + dx for dy, dx in offsets]).to(flat.device)
+
+    return Field(
+        shown=flat,
+        extra=scene.extra.reshape(b, h * w, -1).contiguous(),
+        base=scene.base.reshape(b, h * w, -1).contiguous(),
+        reach=steps_to(config.window.offsets),
+        ring=steps_to(ACTIVITY_RING),
+        height=h,
+        width=w,
+        row=row,
+        first=config.window.up * row + config.window.left,
+    )
 
 
 def seen(field: Field, config: LocalConfig, steps: Steps) -> Any:
@@ -151,8 +163,11 @@ def lanes_of(messages: Sequence[Message], device: torch.device) -> Lanes:
     sizes = np.array([len(m.words) for m in messages])
     words = np.concatenate([*(m.words for m in messages), np.zeros(1, np.uint32)]).view(np.int32)
     heads = np.stack([m.heads for m in messages]).view(np.int64)
-    parts = (heads, words, np.cumsum(sizes) - sizes, sizes.astype(np.int32))
-    return Lanes(*(torch.from_numpy(a).to(device) for a in parts))
+
+    def there(values: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(values).to(device)
+
+    return Lanes(there(heads), there(words), start=there(np.cumsum(sizes) - sizes), left=there(sizes.astype(np.int32)))
 
 
 def pop(net: LocalAR, scene: DeviceScene, messages: Sequence[Message]) -> tuple[list[Message], Any]:
