@@ -36,7 +36,7 @@ def row(name: str, options: argparse.Namespace) -> list[object]:
     """Nats a picture; the paper's figure is in bits per dimension for CIFAR-10."""
     torch.manual_seed(0)
     net = likelihood.trained(name, None, options.device)
-    x = sets.spread(sets.measured(name, options.data, "test"), options.limit)
+    x = sets.evenly(sets.measured(name, options.data, "test"), options.limit)
     size = 10 if x.shape[3] == 3 and options.device == "cpu" else 100
     found = likelihood.joined(list(likelihood.evaluate(net, x, options.samples, size)))
     parts = [

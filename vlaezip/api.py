@@ -149,13 +149,13 @@ def decompress(data: bytes, *, preview: bool = False, device: str = "auto") -> I
     info = weights.find(header.model)
     if header.kind is Kind.LOSSLESS:
         net = placement.load(info.path, "lossless", device)
-        check_size(net, header, file.data)
+        check_plausible(net, header, file.data)
         if file.tuning is not None:
             net = tuned.read_into(net, file.tuning, header.grey)
         parts = (lossless.preview if preview else lossless.decode)(net, header, file.data)
     else:
         net = placement.load(info.path, "lossy", device)
-        check_size(net, header, file.data)
+        check_plausible(net, header, file.data)
         parts = lossy.decode(net, header, file.data, preview)
     return joined(file, parts)
 
@@ -205,7 +205,7 @@ def decompress_archive(data: bytes, *, device: str = "auto") -> list[tuple[str, 
     if header.kind is not Kind.ARCHIVE:
         raise WrongKind("the file is one picture and no archive: decompress reads it")
     net = placement.load(weights.find(header.model).path, "lossless", device)
-    check_size(net, header, file.data)
+    check_plausible(net, header, file.data)
     images = archive.restore(net.config, header.mode, archive.decode(net, header, file.data))
     return list(zip(file.names or numbered(header.count), images, strict=True))
 
@@ -215,7 +215,7 @@ def lanes(places: int) -> int:
     return min(1 << max((places // PLACES_PER_LANE).bit_length() - 1, 0), MAX_LANES)
 
 
-def check_size(net: Vlae, header: Header, data: Bytes) -> None:
+def check_plausible(net: Vlae, header: Header, data: Bytes) -> None:
     """Refuse pictures that these bytes or the model cannot hold, before anything is allocated. Raises CorruptFile."""
     single = header.kind is not Kind.ARCHIVE
     if net.config.channels != 3 if single else header.mode not in archive.modes(net.config):

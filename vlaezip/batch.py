@@ -88,7 +88,7 @@ def decoded(files: Sequence[bytes], device: str) -> list[Image.Image]:
             continue
         net = placement.load(weights.find(header.model).path, "lossless", device)
         for n in numbers:
-            api.check_size(net, header, opened[n].data)
+            api.check_plausible(net, header, opened[n].data)
         if tuning is not None:
             net = tuned.read_into(net, tuning, header.grey)
         for some in runs(numbers, header, net):
@@ -125,5 +125,5 @@ def runs(numbers: list[int], header: Header, net: Vlae) -> Iterator[list[int]]:
     """Runs of pictures of a size, as many as the device of the net has room for."""
     from vlaezip.device import batch as waves  # which takes torch
 
-    most = max(1, waves.room(net.device) // (header.width * header.height))
+    most = max(1, waves.capacity(net.device) // (header.width * header.height))
     yield from (numbers[start : start + most] for start in range(0, len(numbers), most))

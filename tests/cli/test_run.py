@@ -46,6 +46,7 @@ def test_only_stdout_may_end_it_all():
 
 def test_a_terminal_hears_of_success(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("vlaezip.cli.run.tell_of_compiling", lambda: None)
     run([job_of("palette.png")], lambda job: f"{job.source} done")
     assert capsys.readouterr().err == "palette.png done\n"
     with pytest.raises(click.exceptions.Exit):

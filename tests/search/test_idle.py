@@ -75,7 +75,7 @@ def test_torch_has_the_idle_cores_now_and_then_and_is_left_as_it_was(two_threads
     found, time = iter([1, 2]), iter([0.0, 0.0, 1.0, 9.0, 9.0])
     monkeypatch.setattr(idle, "idle", lambda most: next(found))
     monkeypatch.setattr(idle.time, "monotonic", lambda: next(time))
-    with idle.cores(unheard) as step_done:
+    with idle.torch_threads(unheard) as step_done:
         assert torch.get_num_threads() == 1
         step_done(0.1)
         assert torch.get_num_threads() == 1
@@ -90,12 +90,12 @@ def test_torch_is_left_as_it_was_by_an_error_and_by_searches_at_once(two_threads
     monkeypatch.setattr(idle, "idle", lambda most: asked.append(most) or 1)
 
     def other():
-        with idle.cores(unheard):
+        with idle.torch_threads(unheard):
             inside.set()
             go.wait(60)
 
     thread = threading.Thread(target=other, daemon=True)
-    with suppress(ZeroDivisionError), idle.cores(unheard):
+    with suppress(ZeroDivisionError), idle.torch_threads(unheard):
         thread.start()
         inside.wait(60)
         raise ZeroDivisionError

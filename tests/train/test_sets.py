@@ -73,9 +73,9 @@ def test_a_part_is_measured_as_it_is_drawn_once(folder):
 
 def test_a_spread_goes_over_the_whole_set():
     x = np.arange(10)
-    assert sets.spread(x, 3).tolist() == [0, 3, 6]
-    assert sets.spread(x, 10).tolist() == sets.spread(x, 99).tolist() == x.tolist()
-    assert len(sets.spread(x, 7)) == 7
+    assert sets.evenly(x, 3).tolist() == [0, 3, 6]
+    assert sets.evenly(x, 10).tolist() == sets.evenly(x, 99).tolist() == x.tolist()
+    assert len(sets.evenly(x, 7)) == 7
 
 
 def test_mosaics_that_are_missing_are_named(folder):

@@ -12,7 +12,7 @@ from vlaezip.cli import archives
 from vlaezip.cli.jobs import PICTURES, Job, plan
 from vlaezip.cli.options import DEFAULTS, file_options
 from vlaezip.cli.paths import check_target, reading, resemble, write
-from vlaezip.cli.run import pays_together, run, together
+from vlaezip.cli.run import in_batches, pays_together, run
 from vlaezip.cli.terminal import grouped, search_bar, usable
 from vlaezip.errors import VlaezipWarning
 from vlaezip.format.container import MAX_DRAWS, read_header
@@ -95,7 +95,7 @@ def encoder(jobs: list[Job], options: Options) -> Callable[[Job], bytes]:
 
         return batch.compress_batch([read_picture(job.source, options.strip) for job in some], **asdict(options))
 
-    return together(jobs, one, many) if options.lossless and pays_together(jobs, options.device) else one
+    return in_batches(jobs, one, many) if options.lossless and pays_together(jobs, options.device) else one
 
 
 def read_picture(path: Path, strip: bool) -> Any:

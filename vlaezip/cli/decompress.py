@@ -11,7 +11,7 @@ from vlaezip.cli import archives
 from vlaezip.cli.jobs import Job, plan
 from vlaezip.cli.options import file_options
 from vlaezip.cli.paths import STREAM, check_target, read, resemble, writing
-from vlaezip.cli.run import pays_together, run, together
+from vlaezip.cli.run import in_batches, pays_together, run
 from vlaezip.cli.terminal import usable
 from vlaezip.device.choose import check_device
 from vlaezip.errors import ImageError
@@ -46,7 +46,7 @@ def decompress(
             check_dream(job)
         check_target(job.source, job.target, force)
         image = decode(job, data)
-        save(job, image)
+        write_picture(job, image)
         if preserve:
             resemble(job.source, job.target)
         return f"{job.source} -> {job.target}  {image.mode} {image.width} x {image.height}"
@@ -69,11 +69,11 @@ def decoder(jobs: list[Job], preview: bool, device: str) -> Callable[[Job, bytes
 
     if preview or not pays_together(jobs, device):
         return lambda job, data: alone(data)
-    decode = together(jobs, lambda job: alone(read(job.source)), many)
+    decode = in_batches(jobs, lambda job: alone(read(job.source)), many)
     return lambda job, data: decode(job)
 
 
-def save(job: Job, image: Any) -> None:
+def write_picture(job: Job, image: Any) -> None:
     """Write a picture in the format that its name asks for."""
     from vlaezip.format import pixels
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from vlaezip.cli.paths import read
-from vlaezip.cli.terminal import TROUBLE, finish, grouped, reason, tell
+from vlaezip.cli.terminal import TROUBLE, exit_if_failed, grouped, reason, tell
 from vlaezip.format import container
 from vlaezip.format.container import Kind
 from vlaezip.options import TEMPERATURE_ONE
@@ -24,7 +24,7 @@ def info(files: tuple[str, ...]) -> None:
             failed += 1
         else:
             click.echo(told)
-    finish(failed, len(files))
+    exit_if_failed(failed, len(files))
 
 
 def describe(name: str, told: container.Info) -> str:
@@ -55,4 +55,4 @@ def models() -> None:
         click.echo(f"{model.id}  {model.name}  {', '.join(model.sets)}  {grouped(model.size)} bytes  {model.path}")
     for wrong in weights.broken().values():
         tell(f"vlaezip: {wrong}")
-    finish(len(weights.broken()), len(weights.available()) + len(weights.broken()))
+    exit_if_failed(len(weights.broken()), len(weights.available()) + len(weights.broken()))

@@ -190,7 +190,7 @@ def examples(name: str, data: Path, count: int) -> "Pictures":
 
     if name not in sets.LOADERS:
         raise click.UsageError(f"no set {name!r}, only {', '.join(sets.LOADERS)}")
-    return sets.spread(sets.measured(name, data), count)
+    return sets.evenly(sets.measured(name, data), count)
 
 
 @click.command()

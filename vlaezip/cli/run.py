@@ -10,7 +10,7 @@ import click
 
 from vlaezip.cli.jobs import Job
 from vlaezip.cli.paths import STREAM, is_terminal
-from vlaezip.cli.terminal import TROUBLE, finish, reason, tell, tell_of_compiling
+from vlaezip.cli.terminal import TROUBLE, exit_if_failed, reason, tell, tell_of_compiling
 from vlaezip.errors import VlaezipWarning
 
 BATCH = 64  # files that a GPU gets at once
@@ -40,7 +40,7 @@ def run(jobs: list[Job], work: Callable[[Job], str]) -> None:
                 tell(*held)
                 held = []
     tell(*held)
-    finish(failed, len(jobs))
+    exit_if_failed(failed, len(jobs))
 
 
 def return_memory() -> None:
@@ -82,7 +82,7 @@ def pays_together(jobs: list[Job], device: str) -> bool:
     return choose_for(device, len(jobs)) != "cpu"
 
 
-def together(jobs: list[Job], one: Callable[[Job], T], many: Callable[[list[Job]], list[T]]) -> Callable[[Job], T]:
+def in_batches(jobs: list[Job], one: Callable[[Job], T], many: Callable[[list[Job]], list[T]]) -> Callable[[Job], T]:
     """The result of each job in turn: from `many`, called for BATCH jobs at once; where those fail, from `one`."""
     ready: dict[Job, T] = {}
     tried: set[int] = set()

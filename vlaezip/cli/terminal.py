@@ -42,7 +42,7 @@ def fail(name: str, error: Exception) -> NoReturn:
     raise click.exceptions.Exit(1)
 
 
-def finish(failed: int, total: int) -> None:
+def exit_if_failed(failed: int, total: int) -> None:
     """Exit with 1 if anything failed."""
     if failed and total > 1:
         tell(f"{failed} of {total} files failed")

@@ -183,7 +183,7 @@ def halo(model: Vlae) -> int:
     return 1 + model.config.blocks + (model.config.blocks + 1) // 2
 
 
-def cuts(model: Vlae, height: int, width: int, side: int) -> Iterator[tuple[Tile, Tile]]:
+def latent_tiles(model: Vlae, height: int, width: int, side: int) -> Iterator[tuple[Tile, Tile]]:
     """Tiles of z of a [height, width] grid, each with what surrounds it, so that tiles leave no seams."""
     reach = halo(model)
     for tile in split(height, width, max(side // model.config.stride, 1)):
@@ -198,7 +198,7 @@ def rounded_latent(model: Vlae, pixels: NDArray[np.uint8], level: int, side: int
     s = model.config.stride
     _, h, w = latent_shape((1, *pixels.shape[:2]), s)
     z = np.empty((1, h, w, model.config.latent), np.int32)
-    for tile, around in cuts(model, h, w, side):
+    for tile, around in latent_tiles(model, h, w, side):
         x = pixels[
             around.top * s : (around.top + around.height) * s, around.left * s : (around.left + around.width) * s
         ]
@@ -215,7 +215,7 @@ def inner(values: Any, tile: Tile, around: Tile, scale: int = 1) -> Any:
 
 def previews(model: Vlae, z: Ints, side: int, level: int = 0) -> Iterator[tuple[Tile, Ints, NDArray[np.int16]]]:
     """The preview and features of a whole z, in tiles of z: int32 [1, h, w, 3] and int16 [1, h, w, F] in pixels."""
-    for tile, around in cuts(model, z.shape[1], z.shape[2], side):
+    for tile, around in latent_tiles(model, z.shape[1], z.shape[2], side):
         part = z[:, around.top : around.top + around.height, around.left : around.left + around.width]
         preview, features = (inner(v, tile, around, model.config.stride) for v in model.preview(part, level))
         yield tile, preview, features

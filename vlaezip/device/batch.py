@@ -29,7 +29,7 @@ Messages = list[Message]
 Batch = Pair[Messages]  # codecs of many pictures
 
 
-def room(device: str) -> int:
+def capacity(device: str) -> int:
     """Pixels that a batch may have on a device."""
     if not device.startswith("cuda"):
         return MOST_PLACES

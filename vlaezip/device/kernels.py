@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vlaezip.device import net as nets
 from vlaezip.device.canvas import gather_kernel, write_kernel
-from vlaezip.device.net import Field, Group, Lanes, Layer, Net, Rows
+from vlaezip.device.net import DeviceLayer, Field, Group, Lanes, Net, Rows
 from vlaezip.device.symbols import mixture_kernel, pop_kernel
 from vlaezip.exact.law import ACTIVATION_MAX
 
@@ -78,7 +78,7 @@ def gather_windows(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
     )
 
 
-def product(layer: Layer, kind: int, x: Tensor, out: Tensor) -> None:
+def product(layer: DeviceLayer, kind: int, x: Tensor, out: Tensor) -> None:
     """See net.Parts."""
     inputs, outputs = layer.weight.shape
     columns = min(power(outputs, 16), DOT_COLUMNS)

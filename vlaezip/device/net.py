@@ -28,7 +28,7 @@ LINE = 16  # rows of operands have a multiple of so many
 PLAIN, RECTIFIED, RESIDUAL = range(3)  # what becomes of the sums, see Parts.product
 
 
-class Layer(NamedTuple):
+class DeviceLayer(NamedTuple):
     """law.Affine: weight [I, O] operands; bias and scale float32 [O]."""
 
     weight: Tensor
@@ -46,8 +46,8 @@ class Group(NamedTuple):
     first: int
     channels: int
     seen: int
-    head: Layer
-    out: Layer
+    head: DeviceLayer
+    out: DeviceLayer
     grid: Tensor
     most: int
     shift: int
@@ -69,8 +69,8 @@ class Net(NamedTuple):
     """fixed: the size number of all windows, or ADAPTIVE."""
 
     config: LocalConfig
-    stem: Layer
-    layers: tuple[Layer, ...]
+    stem: DeviceLayer
+    layers: tuple[DeviceLayer, ...]
     groups: tuple[Group, ...]
     tables: Tables
     fixed: int
@@ -126,7 +126,7 @@ class Lanes(NamedTuple):
     left: Tensor
 
 
-Product = Callable[[Layer, int, Tensor, Tensor], None]
+Product = Callable[[DeviceLayer, int, Tensor, Tensor], None]
 
 
 class Parts(Protocol):
@@ -140,7 +140,7 @@ class Parts(Protocol):
     def gather_windows(self, net: Net, field: Field, rows: Rows, line: Tensor) -> None:
         """Fill inputs, base and size: the twin of window.Reach.describe."""
 
-    def product(self, layer: Layer, kind: int, x: Tensor, out: Tensor) -> None:
+    def product(self, layer: DeviceLayer, kind: int, x: Tensor, out: Tensor) -> None:
         """floor((x @ weight + bias) * scale); clamped for RECTIFIED, added to x and clamped for RESIDUAL."""
 
     def mixture(self, net: Net, group: Group, rows: Rows) -> None:
@@ -160,9 +160,9 @@ def build(net: LocalAR, steps: Steps, grey: bool, warmth: int, device: torch.dev
     """Of a local model, for the symbols and the warmth of a scene."""
     config = net.config
 
-    def layer(affine: Affine) -> Layer:
+    def layer(affine: Affine) -> DeviceLayer:
         flat = linear(affine, str(device))
-        return Layer(flat.weight.to(operand), flat.bias, flat.scale)
+        return DeviceLayer(flat.weight.to(operand), flat.bias, flat.scale)
 
     def group(number: int, channels: tuple[int, ...], seen: tuple[int, ...]) -> Group:
         grid = torch.from_numpy(np.stack([a[list(channels)] for a in steps]).astype(np.int32)).to(device)
@@ -239,7 +239,7 @@ def check_under(product: Product, operand: torch.dtype, device: torch.device, pr
     weight[:4, 5], weight[-8:, 5] = ACTIVATION_MAX, 1
     bias = rng.integers(-(1 << 11), 1 << 11, outputs)
     bias[5] = 0
-    layer = Layer(
+    layer = DeviceLayer(
         torch.from_numpy(weight).to(device, operand),
         torch.from_numpy(bias).to(device, torch.float32),
         torch.ones(outputs, device=device),

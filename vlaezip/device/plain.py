@@ -6,7 +6,7 @@ from torch import Tensor
 from vlaezip.coding.ans import HEAD_LOW
 from vlaezip.coding.logistic import ACC_BITS, LOG_HIGH, LOG_LOW, LOGIT_CUT, MEAN_BITS, MEAN_LIMIT, TOTAL
 from vlaezip.coding.tables import INVERSE_BITS, PRECISION, SCALE_COUNT, SCALE_ZERO, SIGMOID_HALF, SIZE_BITS, WEIGHT_BITS
-from vlaezip.device.net import PLAIN, RESIDUAL, Field, Group, Lanes, Layer, Net, Rows
+from vlaezip.device.net import PLAIN, RESIDUAL, DeviceLayer, Field, Group, Lanes, Net, Rows
 from vlaezip.exact.law import ACTIVATION_MAX
 from vlaezip.model.contrast import HALF_GAIN
 from vlaezip.model.window import GAIN_BITS
@@ -61,7 +61,7 @@ def gather_windows(net: Net, field: Field, rows: Rows, line: Tensor) -> None:
     rows.size[:] = size.flatten()
 
 
-def product(layer: Layer, kind: int, x: Tensor, out: Tensor) -> None:
+def product(layer: DeviceLayer, kind: int, x: Tensor, out: Tensor) -> None:
     """See net.Parts."""
     inputs, outputs = layer.weight.shape
     sums = torch.addmm(layer.bias, x[:, :inputs], layer.weight).mul_(layer.scale).floor_()
@@ -102,7 +102,7 @@ def cumulative(net: Net, mix: Tensor, step: Tensor, low: Tensor, count: Tensor, 
     return torch.where(k <= low, 0, torch.where(k >= low + count, TOTAL, inside))
 
 
-def search(
+def find(
     net: Net, mix: Tensor, step: Tensor, low: Tensor, count: Tensor, most: int, target: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As quantiles.find: symbols, and their intervals. A round divides what is left into PROBES parts at once."""
@@ -131,7 +131,7 @@ def pop(net: Net, group: Group, rows: Rows, line: Tensor, lanes: Lanes) -> None:
         step, low, count = group.grid[:, None, channel].expand(3, b, width)
         heads = lanes.heads
         target = heads & (TOTAL - 1)
-        symbol, start, end = search(net, mix[:, :, at], step, low, count, group.most, target)
+        symbol, start, end = find(net, mix[:, :, at], step, low, count, group.most, target)
         new = (end - start) * (heads >> PRECISION) + target - start
         dry = (new < HEAD_LOW) & there
         turn = lanes.left[:, None] - dry.cumsum(1)

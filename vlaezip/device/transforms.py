@@ -54,17 +54,17 @@ class Conv3:
         return total.mul_(self.scale).floor_().view(b, h, w, -1)
 
 
-Block = tuple[Conv3, Linear]
+TorchBlock = tuple[Conv3, Linear]
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class TorchStack:
     """transforms.Stack, on a device."""
 
     stem: Linear | Conv3
-    first: tuple[Block, ...]
+    first: tuple[TorchBlock, ...]
     turn: Linear
-    second: tuple[Block, ...]
+    second: tuple[TorchBlock, ...]
     out: Linear
     direct: Linear | None
 
@@ -82,12 +82,12 @@ def conv3(layer: Affine, device: str) -> Conv3:
     return Conv3(tuple(t.contiguous() for t in flat.weight.chunk(9)), flat.bias, flat.scale)
 
 
-def stack(net: transforms.Stack, device: str) -> Stack:
+def stack(net: transforms.Stack, device: str) -> TorchStack:
     """Analysis or synthesis on a device."""
     first, second = (tuple((conv3(a, device), linear(b, device)) for a, b in part) for part in (net.first, net.second))
     stem = (conv3 if net.convolved else linear)(net.stem, device)
     direct = None if net.direct is None else linear(net.direct, device)
-    return Stack(stem, first, linear(net.turn, device), second, linear(net.out, device), direct)
+    return TorchStack(stem, first, linear(net.turn, device), second, linear(net.out, device), direct)
 
 
 def rectify(x: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ def stream(x: Tensor) -> Tensor:
     return x.clamp_(-STREAM_MAX - 1, STREAM_MAX)
 
 
-def run_blocks(x: Tensor, blocks: tuple[Block, ...]) -> Tensor:
+def run_blocks(x: Tensor, blocks: tuple[TorchBlock, ...]) -> Tensor:
     """Pre-activation residual blocks; x is consumed."""
     for a, b in blocks:
         x = stream(b(rectify(a(rectify(x.clone())))).add_(x))

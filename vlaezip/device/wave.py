@@ -185,7 +185,7 @@ def pop(net: LocalAR, scene: DeviceScene, messages: Sequence[Message]) -> tuple[
     return popped, seen(field, net.config, scene.steps)
 
 
-def intervals(net: LocalAR, scene: DeviceScene, x: Any) -> tuple[Any, Any, NDArray[np.int64]]:
+def encode_intervals(net: LocalAR, scene: DeviceScene, x: Any) -> tuple[Any, Any, NDArray[np.int64]]:
     """local_ar.encode_intervals of every picture: starts and freqs, uint32 [B, symbols]; the vectors are the same."""
     device = scene.base.device
     parts = parts_for(device.type)
@@ -231,7 +231,7 @@ def price(net: Net, group: nets.Group, rows: Rows, values: Tensor) -> Tensor:
 
 def push(net: LocalAR, scene: DeviceScene, messages: Sequence[Message], x: Any) -> list[Message]:
     """The twin of pop: intervals on the device; the words, which come one after another, on the host's cores."""
-    starts, freqs, vectors = intervals(net, scene, x)
+    starts, freqs, vectors = encode_intervals(net, scene, x)
 
     found = list(messages)
 

@@ -87,7 +87,7 @@ def attach(image: Image.Image, metadata: Metadata) -> Image.Image:
     return image
 
 
-def options(metadata: Metadata, kind: str) -> tuple[dict[str, Any], list[str]]:
+def save_options(metadata: Metadata, kind: str) -> tuple[dict[str, Any], list[str]]:
     """Options of Image.save for a kind of file, and names of what it has no room for."""
     icc, exif, xmp = (
         data if data is not None and _fits(name, data, kind) else None

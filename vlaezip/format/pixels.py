@@ -87,7 +87,7 @@ def save_into(file: IO[bytes], image: Image.Image, suffix: str) -> None:
         raise ImageError(f"cannot write {suffix or 'a file without suffix'!r}, expected .png or the like")
     found, lost = metadata.gathered(image)
     try:
-        options, more = metadata.options(found, kind)
+        options, more = metadata.save_options(found, kind)
         image.save(file, kind, **SAVE_OPTIONS.get(kind, {}), **options)
     except PIL_ERRORS as error:
         if isinstance(error, OSError) and error.errno is not None:  # the file's, not Pillow's

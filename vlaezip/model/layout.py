@@ -46,7 +46,7 @@ class Layer:
         return np.concatenate([np.full(n, u) for n, u in self.outputs])
 
 
-def blocks(prefix: str, count: int, width: int) -> Iterator[Layer]:
+def residual_blocks(prefix: str, count: int, width: int) -> Iterator[Layer]:
     for i in range(count):
         yield Layer(f"{prefix}.{i}.a", ((width, *STREAM),), ((width, UNIT),), 9)
         yield Layer(f"{prefix}.{i}.b", ((width, *RECTIFIED),), ((width, UNIT),))
@@ -54,13 +54,13 @@ def blocks(prefix: str, count: int, width: int) -> Iterator[Layer]:
 
 def analysis(c: VlaeConfig) -> Iterator[Layer]:
     yield Layer("analysis.stem", ((c.channels * c.unshuffle**2, CENTRED_UNIT, MID_LEVEL),), ((c.width, UNIT),))
-    yield from blocks("analysis.fine", c.blocks, c.width)
+    yield from residual_blocks("analysis.fine", c.blocks, c.width)
     yield Layer("analysis.down", ((4 * c.width, *STREAM),), ((c.coarse_width, UNIT),))
     if c.direct:
         yield Layer(
             "analysis.direct", ((c.channels * c.stride**2, CENTRED_UNIT, MID_LEVEL),), ((c.coarse_width, UNIT),)
         )
-    yield from blocks("analysis.coarse", c.blocks, c.coarse_width)
+    yield from residual_blocks("analysis.coarse", c.blocks, c.coarse_width)
     mean = 2.0 ** -(LATENT_BITS + POSITION_BITS) / POSTERIOR_GAIN
     yield Layer("analysis.out", ((c.coarse_width, *STREAM),), ((c.latent, mean), (c.latent, 1 / SCALES_PER_NAT)))
 
@@ -68,12 +68,12 @@ def analysis(c: VlaeConfig) -> Iterator[Layer]:
 def synthesis(c: VlaeConfig) -> Iterator[Layer]:
     latent: Columns = (c.latent, 2.0**-LATENT_BITS, LATENT_MAX)
     yield Layer("synthesis.stem", (latent, (c.levels, 1.0, 1)) if c.guided else (latent,), ((c.coarse_width, UNIT),), 9)
-    yield from blocks("synthesis.coarse", c.blocks, c.coarse_width)
+    yield from residual_blocks("synthesis.coarse", c.blocks, c.coarse_width)
     level = 1 / (PREVIEW_LEVELS * preview_parts(c))
     if c.direct:
         yield Layer("synthesis.direct", ((c.coarse_width, *STREAM),), ((c.channels * c.stride**2, level),))
     yield Layer("synthesis.up", ((c.coarse_width, *STREAM),), ((4 * c.width, UNIT),))
-    yield from blocks("synthesis.fine", c.blocks, c.width)
+    yield from residual_blocks("synthesis.fine", c.blocks, c.width)
     area = c.unshuffle**2
     yield Layer("synthesis.out", ((c.width, *STREAM),), ((c.channels * area, level), (c.features * area, UNIT)))
 

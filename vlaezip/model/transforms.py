@@ -18,7 +18,7 @@ from vlaezip.model.config import VlaeConfig
 from vlaezip.model.layout import preview_parts
 
 Shorts = NDArray[np.int16]
-Block = tuple[Affine, Affine]
+ResidualBlock = tuple[Affine, Affine]
 STRIP = 1 << 16  # pixels, or places, that are folded or spread at once
 STEM, FIRST = 0, 1  # numbers of layers
 
@@ -33,9 +33,9 @@ class Stack:
 
     stem: Affine
     convolved: bool
-    first: tuple[Block, ...]
+    first: tuple[ResidualBlock, ...]
     turn: Affine
-    second: tuple[Block, ...]
+    second: tuple[ResidualBlock, ...]
     out: Affine
     direct: Affine | None
 

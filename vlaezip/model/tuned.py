@@ -169,7 +169,8 @@ def changed(affine: Affine, layer: Layer, tuning: Tuning) -> Affine:
     if not changes:
         return affine
     weight, bias, shift = integers(affine)
-    row = shift - log2(layer.steps)  # a real change d of row o and column i is d * 2**(row[o] + column[i]) in integers
+    # A real change d of row o and column i is d * 2**(row[o] + column[i]) in integers.
+    row = shift - exponents(layer.steps)
     if "bias" in changes:
         values, exponent = changes["bias"]
         bias = bias + shifted(values, row + (STEP_LOG2["bias"] + exponent))
@@ -179,7 +180,8 @@ def changed(affine: Affine, layer: Layer, tuning: Tuning) -> Affine:
         weight = weight + shifted(old * values[:, None], np.array(STEP_LOG2["gain"] + exponent))
     if "left" in changes and "right" in changes:
         (left, exponent), (right, _) = changes["left"], changes["right"]
-        weight = weight + shifted(left @ right.T, row[:, None] + log2(layer.units) + (STEP_LOG2["left"] + exponent))
+        by = row[:, None] + exponents(layer.units) + (STEP_LOG2["left"] + exponent)
+        weight = weight + shifted(left @ right.T, by)
     weight, bias = np.clip(weight, -WEIGHT_LIMIT, WEIGHT_LIMIT), np.clip(bias, -BIAS_LIMIT, BIAS_LIMIT)
     try:
         return law.affine(layer.name, *halve(weight, bias, shift, layer.largest), layer.largest)
@@ -206,6 +208,6 @@ def shifted(values: Longs, power: Longs) -> Longs:
     return ((values << up) + half) >> down
 
 
-def log2(units: NDArray[np.float64]) -> Longs:
+def exponents(units: NDArray[np.float64]) -> Longs:
     """Exponents of powers of two."""
     return np.log2(units).round().astype(np.int64)

@@ -26,7 +26,7 @@ before: list[int] = []  # torch's number of threads, which is its whole process'
 
 
 @contextmanager
-def cores(progress: Progress) -> Iterator[Progress]:
+def torch_threads(progress: Progress) -> Iterator[Progress]:
     """Torch takes the cores that are idle, and afterwards as many as before.
 
     Gives what is to hear of each step: it tells progress, and from time to time looks how many are idle now.

@@ -20,7 +20,7 @@ from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import LOGITS_PER_NAT, SCALES_PER_NAT
 from vlaezip.device import transforms
 from vlaezip.device.float_mixture import cell_bits
-from vlaezip.device.transforms import Block, Conv3, Linear, spread
+from vlaezip.device.transforms import Conv3, Linear, TorchBlock, spread
 from vlaezip.device.window import pad
 from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX, Affine
 from vlaezip.format.container import Header
@@ -70,13 +70,13 @@ def refine(
     if iterations == 0 or not model.config.lambdas:
         return z
     found = z.copy()
-    cuts = list(block.cuts(model, z.shape[1], z.shape[2], min(side, SIDE)))
+    cuts = list(block.latent_tiles(model, z.shape[1], z.shape[2], min(side, SIDE)))
     done = count(1)
 
     def moved() -> None:
         step_done(next(done) / (len(cuts) * iterations))
 
-    with idle.cores(progress) as step_done:
+    with idle.torch_threads(progress) as step_done:
         for tile, around in cuts:
             part = descend(model, pixels, z, around, level, iterations, moved)
             found[:, tile.top :, tile.left :][:, : tile.height, : tile.width] = block.inner(part, tile, around)
@@ -221,7 +221,7 @@ def half(scale: Tensor) -> Tensor:
     return 0.5 * (scale < 1)
 
 
-def run_blocks(x: Tensor, blocks: tuple[Block, ...]) -> Tensor:
+def run_blocks(x: Tensor, blocks: tuple[TorchBlock, ...]) -> Tensor:
     """transforms.run_blocks, not rounded."""
     for a, b in blocks:
         x = stream(x + affine(b, rectify(conv3(a, rectify(x)))))

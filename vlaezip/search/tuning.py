@@ -44,7 +44,7 @@ CHUNK_MAX = 10  # bytes of a chunk beside its payload: type, length, checksum
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Settings:
     """How to search. rates: of learning, in steps of a change; exponents of steps: as in the file, a kind each."""
 
     exponents: dict[str, int]
@@ -54,7 +54,7 @@ class Recipe:
     least_mean: float = 0.02  # of |change|: a prior is never narrower
 
 
-RECIPE = Recipe(
+SETTINGS = Settings(
     exponents={"bias": 3, "gain": 6, "left": 6, "right": 0},
     rates={"bias": 0.5, "gain": 0.3, "left": 0.3, "right": 0.3},
 )
@@ -104,7 +104,7 @@ def search(
     if places < LEAST_PLACES:
         return None
     layers = tuned.tunable(model, grey)
-    with idle.cores(progress) as step_done:
+    with idle.torch_threads(progress) as step_done:
         samples = gather_samples(model, blocks, grey, min(1.0, PLACES / places))
         descent = Search(model, layers, samples, places, rank(places, effort))
         descent.run(length(layers, samples, effort), step_done)
@@ -164,7 +164,7 @@ def block_samples(model: Vlae, x: Ints, grey: bool, share: float, random: np.ran
         )
 
 
-class Linear(NamedTuple):
+class FloatLayer(NamedTuple):
     """The float twin of a layer in real units: weight [I, O], bias [O], units of the inputs [I]."""
 
     weight: Tensor
@@ -172,12 +172,12 @@ class Linear(NamedTuple):
     units: Tensor
 
 
-def twin(model: Vlae, layer: Layer) -> Linear:
+def twin(model: Vlae, layer: Layer) -> FloatLayer:
     """Of a layer of the pixel model. Rounding down costs half a step, so that much is taken off the bias."""
     weight, bias, shift = (torch.from_numpy(part) for part in tuned.integers(tuned.find(model.pixel, layer)))
     steps, units = torch.from_numpy(layer.steps), torch.from_numpy(layer.units)
     scale = torch.ldexp(steps, -shift)
-    return Linear(
+    return FloatLayer(
         (weight * scale[:, None] / units).t().float().contiguous(), (bias * scale - steps / 2).float(), units.float()
     )
 
@@ -204,7 +204,7 @@ class Search:
         q = self.changes[name, kind]
         if self.straight:
             q = q + (q.round() - q).detach()
-        return q * 2.0 ** (tuned.STEP_LOG2[kind] + RECIPE.exponents[kind])
+        return q * 2.0 ** (tuned.STEP_LOG2[kind] + SETTINGS.exponents[kind])
 
     def layer(self, name: str, x: Tensor) -> Tensor:
         """A tuned layer: x [N, I] in integers -> [N, O], real."""
@@ -241,11 +241,11 @@ class Search:
         for name, weight in weights.items():
             assert weight.grad is not None
             directions = torch.linalg.svd(weight.grad, full_matrices=False)[0][:, : self.rank]
-            scaled = directions * (RECIPE.amplitude / directions.square().mean(0).sqrt())
+            scaled = directions * (SETTINGS.amplitude / directions.square().mean(0).sqrt())
             right = self.changes[name, "right"]
             with torch.no_grad():
                 right.copy_(torch.zeros_like(right))
-                right[:, : scaled.shape[1]] = scaled.clamp(-4 * RECIPE.amplitude, 4 * RECIPE.amplitude)
+                right[:, : scaled.shape[1]] = scaled.clamp(-4 * SETTINGS.amplitude, 4 * SETTINGS.amplitude)
             weight.requires_grad_(False)
 
     def draw(self) -> Tensor:
@@ -253,14 +253,14 @@ class Search:
 
     def run(self, steps: int, step_done: Progress = unheard) -> None:
         """Descend by Adam (Kingma and Ba 2015), the rates falling as a cosine."""
-        groups = [{"params": [q], "lr": RECIPE.rates[kind]} for (_, kind), q in self.changes.items()]
+        groups = [{"params": [q], "lr": SETTINGS.rates[kind]} for (_, kind), q in self.changes.items()]
         optimiser = torch.optim.Adam(groups, betas=(0.9, 0.98))
         rates = [group["lr"] for group in optimiser.param_groups]
         for step in range(steps):
             factor = min(1, (step + 1) / 20) * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 0.005
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
-            self.straight = step >= RECIPE.straight * steps
+            self.straight = step >= SETTINGS.straight * steps
             pixels = self.bits(self.samples.at(self.draw())).mean()
             loss = pixels + self.price() / self.places
             optimiser.zero_grad()
@@ -273,7 +273,7 @@ class Search:
         total = torch.zeros(())
         for q in self.changes.values():
             size = q.abs()
-            mean = size.detach().round().mean().clamp(min=RECIPE.least_mean)
+            mean = size.detach().round().mean().clamp(min=SETTINGS.least_mean)
             ratio = (torch.sqrt(1 + mean * mean) - 1) / mean
             total = total - size.numel() * torch.log2((1 - ratio) / (1 + ratio)) - size.sum() * torch.log2(ratio)
         return total
@@ -282,7 +282,7 @@ class Search:
         """What was found, rounded."""
         most = tuned.CHANGE_MAX
         parts = {
-            key: Change(q.detach().round().clamp(-most, most).long().numpy(), RECIPE.exponents[key[1]])
+            key: Change(q.detach().round().clamp(-most, most).long().numpy(), SETTINGS.exponents[key[1]])
             for key, q in self.changes.items()
         }
         for layer in self.layers:  # a factor without the other changes nothing

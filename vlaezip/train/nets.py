@@ -44,7 +44,7 @@ def soft_contrast(difference: Tensor, gain: Tensor) -> Tensor:
     return soft + (contrast(difference.detach(), gain) - soft).detach()
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Pre-activation residual block: a 3x3 and a 1x1 convolution."""
 
     def __init__(self, width: int) -> None:
@@ -65,10 +65,10 @@ class Analysis(nn.Module):
         super().__init__()
         self.unshuffle, self.gain = c.unshuffle, c.gain
         self.stem = nn.Conv2d(c.channels * c.unshuffle**2, c.width, 1)
-        self.fine = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
+        self.fine = nn.ModuleList(ResidualBlock(c.width) for _ in range(c.blocks))
         self.down = nn.Conv2d(4 * c.width, c.coarse_width, 1)
         self.direct = nn.Conv2d(c.channels * c.stride**2, c.coarse_width, 1) if c.direct else None
-        self.coarse = nn.ModuleList(Block(c.coarse_width) for _ in range(c.blocks))
+        self.coarse = nn.ModuleList(ResidualBlock(c.coarse_width) for _ in range(c.blocks))
         self.out = nn.Conv2d(c.coarse_width, 2 * c.latent, 1)
         with torch.no_grad():  # begin with a posterior that says little
             self.out.weight[c.latent :] *= 0.1
@@ -98,10 +98,10 @@ class Synthesis(nn.Module):
         self.unshuffle, self.channels = c.unshuffle, c.channels
         self.levels = c.levels if c.guided else 0
         self.stem = nn.Conv2d(c.latent + self.levels, c.coarse_width, 3, padding=1)
-        self.coarse = nn.ModuleList(Block(c.coarse_width) for _ in range(c.blocks))
+        self.coarse = nn.ModuleList(ResidualBlock(c.coarse_width) for _ in range(c.blocks))
         self.direct = nn.Conv2d(c.coarse_width, c.channels * c.stride**2, 1) if c.direct else None
         self.up = nn.Conv2d(c.coarse_width, 4 * c.width, 1)
-        self.fine = nn.ModuleList(Block(c.width) for _ in range(c.blocks))
+        self.fine = nn.ModuleList(ResidualBlock(c.width) for _ in range(c.blocks))
         self.out = nn.Conv2d(c.width, (c.channels + c.features) * c.unshuffle**2, 1)
 
     def forward(self, z: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
@@ -168,7 +168,7 @@ def latent_params(model: LocalAR, shown: Tensor, extra: Tensor) -> Tensor:
     """What a model says of every place of a grid. shown [B, Z, h, w], extra [B, E, h, w] -> [B * h * w, Z, 3, K]."""
     c = model.config
     fine = shown.permute(0, 2, 3, 1) * FINE
-    context = gather(pad(fine, c.window, c.kind.fill), c).flatten(1)
+    context = gather_windows(pad(fine, c.window, c.kind.fill), c).flatten(1)
     gain = torch.full((len(context),), float(1 << GAIN_BITS), device=shown.device)
     with full(shown):
         seen = context.clamp(-LATENT_MAX, LATENT_MAX)
@@ -236,7 +236,7 @@ class Vlae(nn.Module):
     def pixel_bits(self, x: Tensor, padded: Tensor, preview: Tensor, extra: Tensor) -> Tensor:
         """-log2 p(x|z) of each value. x, preview [B, H, W, 3]; padded: what windows see of x - preview."""
         c = self.config.pixel
-        view = describe(gather(padded, c), c)
+        view = describe(gather_windows(padded, c), c)
         order = list(c.order)
         target = x.flatten(0, 2)[:, order]
         offset = target - (view.base + preview.flatten(0, 2))[:, order]
@@ -343,7 +343,7 @@ def residual_bits(net: Vlae, x: Tensor, preview: Tensor, features: Tensor, crop:
     return net.pixel_bits(xc, padded, pc, extra)
 
 
-def gather(padded: Tensor, c: LocalConfig) -> Tensor:
+def gather_windows(padded: Tensor, c: LocalConfig) -> Tensor:
     """All windows at once: [B, up + H, left + W + right, C] -> [B * H * W, P, C]."""
     w = c.window
     height, width = padded.shape[1] - w.up, padded.shape[2] - w.left - w.right

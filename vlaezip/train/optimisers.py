@@ -11,7 +11,7 @@ from torch.optim import Adam, Adamax, Muon, Optimizer
 BETAS = (0.9, 0.99)
 
 
-class Steps(Protocol):
+class Optimiser(Protocol):
     """What a training loop needs of an optimiser."""
 
     @property
@@ -63,7 +63,7 @@ def muon(net: nn.Module) -> Several:
     )
 
 
-OPTIMISERS: dict[str, Callable[[nn.Module], Steps]] = {
+OPTIMISERS: dict[str, Callable[[nn.Module], Optimiser]] = {
     "adam": lambda net: Adam(net.parameters(), betas=BETAS),
     "adamax": lambda net: Adamax(net.parameters()),
     "muon": muon,

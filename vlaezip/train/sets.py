@@ -151,7 +151,7 @@ def measured(name: str, folder: Path, part: str = "test") -> Pictures:
     return drawn_once(getattr(found, part), found.grey)
 
 
-def spread(x: Pictures, count: int) -> Pictures:
+def evenly(x: Pictures, count: int) -> Pictures:
     """So many of the pictures, or all, evenly from the first on: some sets are sorted."""
     return x[:: max(len(x) // count, 1)][:count]
 
