@@ -1,6 +1,7 @@
 # make demo   the two commands on an example picture, beside PNG and WebP
 # make test   the tests
 # make check  format, lint, types and tests: what CI runs
+# make check-wheel  the tests, or TESTS, against the built wheel in an environment of its own
 # make bench  DATA=folder of pictures: the tables of benchmarks/results/
 # make paper  DATA=folder of the paper's sets: its tables, figures and ablations (days on a CPU, but for finished RUNS)
 
@@ -8,11 +9,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
 RUNS ?= runs
+TESTS ?=
 SETS := mnist-static mnist-dynamic omniglot caltech cifar10
 
 ABLATIONS = $(BIN)/python -m benchmarks.ablations --data "$(DATA)" --runs "$(RUNS)"
 
-.PHONY: venv demo test check bench paper clean
+.PHONY: venv demo test check check-wheel bench paper clean
 
 venv: .venv/installed
 
@@ -34,6 +36,21 @@ check: venv
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+# The installed package is the one that is imported: of the source tree only what is named here is beside the tests.
+# Left out are the tests of pages and of the wheel's own building, which are about the tree.
+WHEEL := build/wheel
+CARRIED := tests benchmarks docs models pyproject.toml constraints.txt
+
+check-wheel:
+	rm -rf $(WHEEL) && mkdir -p $(WHEEL)/tree
+	$(PYTHON) -m venv $(WHEEL)/env
+	$(WHEEL)/env/bin/pip wheel --no-deps -w $(WHEEL) .
+	$(WHEEL)/env/bin/pip install torch==2.13.0 -c constraints.txt
+	$(WHEEL)/env/bin/pip install "$$(echo $(WHEEL)/vlaezip-*.whl)[dev,bench]" -c constraints.txt
+	cp -R $(CARRIED) $(WHEEL)/tree
+	cd $(WHEEL)/tree && ../env/bin/python -c "import vlaezip as v; assert 'site-packages' in v.__file__, v.__file__"
+	cd $(WHEEL)/tree && ../env/bin/python -m pytest --ignore tests/test_docs.py --ignore tests/test_wheel.py $(TESTS)
 
 bench: venv
 	@test -n "$(DATA)" || { echo "usage: make bench DATA=folder-of-pictures" >&2; exit 2; }

@@ -6,7 +6,9 @@ import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent.parent / "vlaezip"
+import vlaezip
+
+PACKAGE = Path(vlaezip.__file__).parent
 FLOORS = (
     "errors",
     "exact format",

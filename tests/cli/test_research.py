@@ -1,10 +1,15 @@
 """Commands on models, end to end on a set of a few pictures."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from commands import call, pixels, python
 from PIL import Image
 
+from vlaezip.paper import likelihood
+
+FLOATS = Path(__file__).parents[2] / "models/float"
 SHAPES = np.random.default_rng(0).integers(0, 2, (8, 28, 28)).astype(np.uint8)
 
 
@@ -19,7 +24,8 @@ def data(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_evaluation_tells_the_parts_of_a_set(data):
+def test_evaluation_tells_the_parts_of_a_set(data, monkeypatch):
+    monkeypatch.setattr(likelihood, "shipped", lambda preset: FLOATS / f"{preset}-lossless.safetensors")
     for words, told in ([], "4 test"), (["--part", "valid", "--batch", "2"], "3 valid"), (["--limit", "2"], "2 test"):
         result = call("evaluate", "caltech", "--data", data, "--samples", "2", *words)
         assert result.exit_code == 0, result.output
@@ -27,6 +33,13 @@ def test_evaluation_tells_the_parts_of_a_set(data):
         assert first == f"caltech: {told} pictures of 784 values, 2 draws of z each"
         assert [line[:12].strip() for line in lines] == ["-ELBO", "distortion", "KL", "NLL, 2 impor", "lossy code"]
         assert result.stderr == ""  # no terminal, no bar
+
+
+def test_what_a_wheel_lacks_is_told(data, monkeypatch):
+    monkeypatch.setattr(likelihood, "float_file", lambda path, which: data / "float/caltech.safetensors")
+    result = call("evaluate", "caltech", "--data", data)
+    assert result.exit_code == 1
+    assert result.stderr.endswith("caltech.safetensors: a wheel has no float weights: name some with --weights\n")
 
 
 def test_a_sheet_of_test_pictures(data):

@@ -12,7 +12,10 @@ from numba.core import compiler, registry
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+import vlaezip
+
 ROOT = Path(__file__).parents[2]
+PACKAGE = Path(vlaezip.__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 INSIDES = re.compile(r"(numba\.core|llvmlite)\b")
 NAMES = {  # of each module, what is used
@@ -36,9 +39,9 @@ PRIVATE = sorted((module, name) for module, names in NAMES.items() for name in n
 def users():
     """Names of the insides, each with its module -> the files that use it."""
     found = {}
-    for path in sorted((ROOT / "vlaezip").rglob("*.py")):
+    for path in sorted(PACKAGE.rglob("*.py")):
         for name in names_in(ast.parse(path.read_text())):
-            found.setdefault(name, []).append(path.relative_to(ROOT).as_posix())
+            found.setdefault(name, []).append(path.relative_to(PACKAGE).as_posix())
     return found
 
 

@@ -5,6 +5,7 @@ need, and with more samples comes the length of a code that could sum over z. Th
 q(z|x), rounded in coarser steps.
 """
 
+import errno
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,8 +106,16 @@ def standard_error(bits: Tensor) -> float:
 
 
 def trained(preset: str, found: Path | None, device: str) -> Vlae:
-    """The net of a preset. found: a run's folder or float weights; None: those that ship."""
-    return average(found or float_file(weights.find(preset).path, "lossless"), preset).to(device)
+    """The net of a preset. found: a run's folder or float weights; None: those of a checkout. Raises OSError."""
+    return average(found or shipped(preset), preset).to(device)
+
+
+def shipped(preset: str) -> Path:
+    """The float weights that an installed model was rounded from. Raises FileNotFoundError: a wheel has none."""
+    path = float_file(weights.find(preset).path, "lossless")
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, "a wheel has no float weights: name some with --weights", str(path))
+    return path
 
 
 def describe(result: Likelihood, values: int, samples: int) -> Iterator[str]:
