@@ -1,5 +1,6 @@
 """The command line, end to end on tiny pictures."""
 
+import inspect
 import os
 import signal
 import subprocess
@@ -14,7 +15,9 @@ from pictures import photo
 from PIL import Image
 
 import vlaezip
+from vlaezip import api
 from vlaezip.cli import app
+from vlaezip.cli.options import DEFAULTS
 from vlaezip.cli.terminal import grouped
 from vlaezip.format import container
 from vlaezip.format.container import Kind
@@ -265,6 +268,13 @@ def exit_code(monkeypatch, *words):
     with pytest.raises(SystemExit) as exit_:
         app.main()
     return exit_.value.code or 0
+
+
+def test_defaults_are_those_of_the_library():
+    archive = inspect.signature(api.compress_archive).parameters
+    assert {name: DEFAULTS[name] for name in archive if name != "images"} == {
+        name: p.default for name, p in archive.items() if name != "images"
+    }
 
 
 def test_help_and_info_import_nothing_heavy(folder):

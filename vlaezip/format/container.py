@@ -39,11 +39,11 @@ MAX_DEFLATED = MAX_METADATA + 2**16  # what does not deflate grows by less
 MAX_START = 6  # bytes of a chunk before its payload
 LAST = 0x80  # set in the type byte of the last chunk, so that a file cut between two chunks is found out
 
-PROLOGUE = struct.Struct("<3sBB")  # magic, version, kind | mode << 2
+FILE_START = struct.Struct("<3sBB")  # magic, version, kind | mode << 2
 MODEL = struct.Struct("<4sB")  # model, log2(tile) - 6 | log2(lanes) << 4
 LOSSY = struct.Struct("<BB")  # quality, temperature
 CRC = struct.Struct("<I")
-MAX_HEADER = PROLOGUE.size + 5 + 5 + MODEL.size + LOSSY.size + 5
+MAX_HEADER = FILE_START.size + 5 + 5 + MODEL.size + LOSSY.size + 5
 
 
 class Kind(IntEnum):
@@ -267,7 +267,7 @@ def info(data: bytes) -> Info:
 
 def write_header(header: Header, version: int = VERSION) -> bytes:
     """At most MAX_HEADER bytes. The law: read_header(write_header(h)) == (h, length)."""
-    parts = [PROLOGUE.pack(MAGIC, version, header.kind | MODES.index(header.mode) << 2)]
+    parts = [FILE_START.pack(MAGIC, version, header.kind | MODES.index(header.mode) << 2)]
     parts += [write_varint(header.width), write_varint(header.height)]
     if header.kind != Kind.STORED:
         geometry = (header.tile.bit_length() - 1 - MIN_TILE_LOG2) | (header.lanes.bit_length() - 1) << 4
@@ -286,7 +286,7 @@ def read_header(data: bytes) -> tuple[Header, int]:
             f"a .vlz file is read from its bytes, found {type(data).__name__}: Path(...).read_bytes() has them"
         )
     kind, mode = _read_prologue(data)
-    width, offset = read_varint(data, PROLOGUE.size, "width")
+    width, offset = read_varint(data, FILE_START.size, "width")
     height, offset = read_varint(data, offset, "height")
     if kind == Kind.STORED:
         return Header(kind, mode, width, height), offset
@@ -343,7 +343,7 @@ def check_count(count: int, width: int, height: int) -> None:
 def _read_prologue(data: bytes) -> tuple[Kind, str]:
     if data[: len(MAGIC)] != MAGIC:
         raise CorruptFile(f"not a .vlz file: starts with {bytes(data[: len(MAGIC)])!r}, not {MAGIC!r}")
-    _, version, what = PROLOGUE.unpack(_take(data, 0, PROLOGUE.size, "header"))
+    _, version, what = FILE_START.unpack(_take(data, 0, FILE_START.size, "header"))
     if version not in (VERSION, VERSION_2):
         raise UnsupportedVersion(f"file has version {version}, this reader knows {VERSION} and {VERSION_2}")
     kind, mode = what & 3, what >> 2
