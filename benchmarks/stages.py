@@ -95,7 +95,9 @@ def rate(layer: Affine) -> float:
     """Multiplications a second of one core: a layer, over rows that stay in the caches."""
     net = matmul.pack([layer])
     inputs, outputs = layer.weight.shape
-    x, out = (matmul.aligned((CHUNK + matmul.ROWS, matmul.room(n, 32)), np.int16) for n in (inputs, outputs))
+    x, out = (
+        matmul.aligned_zeros((CHUNK + matmul.TILE_ROWS, matmul.round_up(n, 32)), np.int16) for n in (inputs, outputs)
+    )
     times = 1 + int(2e9) // (layer.weight.size * CHUNK)
 
     def work() -> None:

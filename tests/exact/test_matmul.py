@@ -22,11 +22,11 @@ GENERIC = {"NUMBA_CPU_NAME": "generic"}  # without any instructions that not eve
 
 def run(layers, layer, kind, x, outputs):
     """product() of one of some layers, in buffers of whole tiles."""
-    rows = matmul.room(len(x), matmul.ROWS)
-    inputs = matmul.aligned((rows, matmul.room(max(x.shape[1], outputs), matmul.LINE)), np.int16)
+    rows = matmul.round_up(len(x), matmul.TILE_ROWS)
+    inputs = matmul.aligned_zeros((rows, matmul.round_up(max(x.shape[1], outputs), matmul.LINE)), np.int16)
     inputs[: len(x), : x.shape[1]] = x
     dtype = np.int32 if kind == matmul.PLAIN else np.int16
-    out = matmul.aligned((rows, matmul.room(outputs, matmul.LANES)), dtype)
+    out = matmul.aligned_zeros((rows, matmul.round_up(outputs, matmul.LANES)), dtype)
     matmul.product(matmul.pack(layers), layer, kind, inputs, out, len(x))
     return out[: len(x), :outputs]
 

@@ -17,7 +17,7 @@ from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.bits_back import Codec, bits_back, latent_first, whitened
 from vlaezip.coding.categorical import Longs
-from vlaezip.coding.deep_stack import Deep, length, lift, sink, whole
+from vlaezip.coding.deep_stack import DeepStack, flatten, refill, spill, word_count
 from vlaezip.coding.logistic import Ints, intervals
 from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
@@ -149,27 +149,27 @@ def push_blocks(
     """Push blocks on one stack. Raises CorruptFile where a refund finds too few bits to take, and TooLong after a block
     that leaves more than `most` words.
     """
-    stack, lanes = Deep(message), len(message.heads)
+    stack, lanes = DeepStack(message), len(message.heads)
     for number, x in enumerate(blocks):
         shape = x.shape[:3]
-        top, below = lift(stack, reach := within_reach(model, shape, lanes))
-        stack = sink(Deep(block_codec(model, shape, grey, refund, number, draws).push(top, x), below), reach)
-        if length(stack) > most:
+        top, below = refill(stack, reach := within_reach(model, shape, lanes))
+        stack = spill(DeepStack(block_codec(model, shape, grey, refund, number, draws).push(top, x), below), reach)
+        if word_count(stack) > most:
             raise TooLong
-    return whole(stack)
+    return flatten(stack)
 
 
 def pop_blocks(
     model: Vlae, message: Message, shapes: list[Shape], grey: bool, refund: Refund, draws: int = 1
 ) -> Iterator[Ints]:
     """Inverse of push_blocks: blocks of known shapes, the last first. Raises CorruptFile."""
-    stack, lanes = Deep(Message(message.heads, message.words[:0]), (message.words,)), len(message.heads)
+    stack, lanes = DeepStack(Message(message.heads, message.words[:0]), (message.words,)), len(message.heads)
     for number, shape in reversed(list(enumerate(shapes))):
-        top, below = lift(stack, within_reach(model, shape, lanes))
+        top, below = refill(stack, within_reach(model, shape, lanes))
         top, x = block_codec(model, shape, grey, refund, number, draws).pop(top)
-        stack = Deep(top, below)
+        stack = DeepStack(top, below)
         yield x
-    finish(whole(stack))
+    finish(flatten(stack))
 
 
 def finish(message: Message) -> None:

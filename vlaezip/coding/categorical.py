@@ -1,4 +1,4 @@
-"""Symbols that no net tells of: one of n that are alike, or one of a few whose weights are known."""
+"""Symbols that no net predicts: uniform, one of n, or categorical, one of a few of known weights."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ from vlaezip.exact.kernel_cache import kernel
 
 Longs = NDArray[np.int64]
 TOTAL = 1 << PRECISION
-LEAST = 1  # of 2**20: what a choice weighs at the least, so that it can be coded
-NATS = 45_426  # 64 ln 2 * 2**10: bits to 1/64 nat
-FAR = 1 << 40  # bits in 2**-16: beyond that a choice weighs the least
+LEAST_WEIGHT = 1  # of 2**20: what a symbol weighs at the least, so that it can be coded
+LOGITS_PER_BIT = 45_426  # 64 ln 2 * 2**10: bits to 1/64 nat
+GAP_MAX = 1 << 40  # bits in 2**-16: a symbol so far below the best weighs the least
 
 
 @kernel()
@@ -54,8 +54,8 @@ def uniform_kernel(heads: Any, words: Any, counts: Any, symbols: Any) -> int:
 
 
 @kernel()
-def choice_kernel(heads: Any, words: Any, table: Any, symbols: Any) -> int:
-    """Pop symbols, each between two edges of a row. -> as take_kernel."""
+def categorical_kernel(heads: Any, words: Any, table: Any, symbols: Any) -> int:
+    """Pop symbols of categorical distributions, a row of cumulative frequencies each. -> as take_kernel."""
     left = len(words)
     for i in range(len(table)):
         lane = i % len(heads)
@@ -90,14 +90,14 @@ def uniform(counts: Longs) -> Codec:
     return Codec(push, lambda message: popped(message, uniform_kernel, counts))
 
 
-def choice(table: Longs) -> Codec:
-    """Symbols of which the i-th is k at the price of table[i, k] .. table[i, k + 1], in 2**-22. int64 [N, K + 1]."""
+def categorical(table: Longs) -> Codec:
+    """Symbols of which the i-th is k with the interval table[i, k] .. table[i, k + 1], in 2**-22. int64 [N, K + 1]."""
 
     def push(message: Message, symbols: Longs) -> Message:
         rows = np.arange(len(symbols))
         return pushed(message, table[rows, symbols], table[rows, symbols + 1])
 
-    return Codec(push, lambda message: popped(message, choice_kernel, table))
+    return Codec(push, lambda message: popped(message, categorical_kernel, table))
 
 
 def log2(numbers: NDArray[np.integer[Any]]) -> Longs:
@@ -109,11 +109,11 @@ def log2(numbers: NDArray[np.integer[Any]]) -> Longs:
     return result
 
 
-def edges(worth: Longs) -> Longs:
-    """The table of choices whose weights have these logarithms, in 2**-16 bits: [N, K] -> [N, K + 1]."""
-    below = np.minimum(worth.max(1, keepdims=True) - worth, FAR)
-    place = np.minimum((below * NATS) >> (LOG2_BITS + 10), len(WEIGHT) - 1)
-    upto = np.cumsum((WEIGHT[place] << 8) + LEAST, 1)
-    k = worth.shape[1]
+def cumulative_table(log_weights: Longs) -> Longs:
+    """The table for categorical() whose weights have these logarithms, in 2**-16 bits: [N, K] -> [N, K + 1]."""
+    below = np.minimum(log_weights.max(1, keepdims=True) - log_weights, GAP_MAX)
+    place = np.minimum((below * LOGITS_PER_BIT) >> (LOG2_BITS + 10), len(WEIGHT) - 1)
+    upto = np.cumsum((WEIGHT[place] << 8) + LEAST_WEIGHT, 1)
+    k = log_weights.shape[1]
     inner = upto * (TOTAL - k) // upto[:, -1:] + np.arange(1, k + 1)
-    return np.concatenate([np.zeros((len(worth), 1), np.int64), inner], 1)
+    return np.concatenate([np.zeros((len(log_weights), 1), np.int64), inner], 1)

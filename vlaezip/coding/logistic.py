@@ -30,7 +30,7 @@ MEAN_BITS = 6  # a net's mean is in 1/64 of S / 16
 LOG_LOW, LOG_HIGH = -5 * SCALES_PER_NAT, 7 * SCALES_PER_NAT  # of a net's log-scales
 ACC_BITS = WEIGHT_BITS + SIGMOID_BITS
 LOGIT_CUT = len(WEIGHT)
-NARROW = SIGMOID.astype(np.int32)  # half the cache
+SIGMOID_INT32 = SIGMOID.astype(np.int32)  # half the cache
 
 
 class Mixture(NamedTuple):
@@ -64,9 +64,9 @@ def interval(weights: Any, means: Any, scales: Any, i: Any, step: Any, low: Any,
         weight, inverse = np.int64(weights[i, c]), INVERSE[np.uint64(scales[i, c])]
         place = (edge - means[i, c]) * inverse
         t = min(max(place >> INVERSE_BITS, -SIGMOID_HALF), SIGMOID_HALF - 1)
-        below += weight * NARROW[np.uint64(t + SIGMOID_HALF)]
+        below += weight * SIGMOID_INT32[np.uint64(t + SIGMOID_HALF)]
         t = min(max((place + unit * inverse) >> INVERSE_BITS, -SIGMOID_HALF), SIGMOID_HALF - 1)
-        upto += weight * NARROW[np.uint64(t + SIGMOID_HALF)]
+        upto += weight * SIGMOID_INT32[np.uint64(t + SIGMOID_HALF)]
     start = ((below * rest) >> ACC_BITS) + at if at > 0 else np.int64(0)
     end = ((upto * rest) >> ACC_BITS) + at + 1 if at + 1 < count else np.int64(TOTAL)
     return start, end
@@ -76,7 +76,7 @@ def interval(weights: Any, means: Any, scales: Any, i: Any, step: Any, low: Any,
 def interval_kernel(
     weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, symbols: Any, starts: Any, freqs: Any
 ) -> None:
-    """intervals(), into its two results."""
+    """Compute intervals() into its two results."""
     for i in range(len(symbols)):
         start, end = interval(weights, means, scales, i, step[i], low[i], count[i], np.int64(symbols[i]))
         starts[i], freqs[i] = start, end - start

@@ -1,4 +1,4 @@
-"""Symbols of targets: the inverse of the mixtures' CDFs, several at a time.
+"""Quantiles of mixtures: the symbols that hold given targets, searched for several at a time.
 
 A first guess is the quantile of one logistic of the mixture's mean and variance; it is right for three pixels of four.
 What it misses goes on along secants, then by halving. Floats say where to look, integers what is found.
@@ -14,10 +14,11 @@ from vlaezip.coding.tables import PRECISION, SCALE_COUNT, SCALE_ZERO, SCALES_PER
 from vlaezip.exact.kernel_cache import kernel
 
 Floats = NDArray[np.float32]
-BATCH = 16  # symbols that are looked for together: their chains of dependent steps overlap
-TARGET, FOUND, START, END, LEAST, MOST, OPEN, ROWS = range(8)  # rows of a batch; OPEN: which are still looked for
+BATCH = 16  # symbols that are searched for together: their chains of dependent steps overlap
+# Rows of a batch; PENDING: which are not found yet.
+TARGET, FOUND, START, END, LOWEST, HIGHEST, PENDING, ROWS = range(8)
 SECANTS = 6  # rounds along secants, before it halves
-LEAST_MASS = 1024  # a symbol is taken to be worth at least that: no leap from where all is flat
+LEAST_MASS = 1024  # the least frequency that a secant step assumes: no leap from where all is flat
 
 LOGIT_BITS = 10
 MASS = (np.arange(1 << LOGIT_BITS) + 0.5) / (1 << LOGIT_BITS)
@@ -31,7 +32,7 @@ SCALE_OF_DEVIATION = np.float32(np.sqrt(3) / np.pi)
 
 @kernel()
 def guess_kernel(weights: Any, means: Any, scales: Any, middles: Any, widths: Any) -> None:
-    """guesses(), into its two results, which may be longer than the mixtures."""
+    """Compute guesses() into its two results, which may be longer than the mixtures."""
     for i in range(weights.shape[0]):
         mean = square = np.float32(0)
         for c in range(weights.shape[1]):
@@ -51,16 +52,16 @@ def guesses(mix: Mixture) -> tuple[Floats, Floats]:
 
 
 @kernel(forceinline=True)
-def begin(middle: Any, width: Any, step: Any, low: Any, count: Any, target: Any) -> Any:
-    """The first guess at the symbol that holds target."""
+def first_guess(middle: Any, width: Any, step: Any, low: Any, count: Any, target: Any) -> Any:
+    """Guess at the symbol that holds target."""
     position = middle + width * LOGIT[np.uint64(target >> LOGIT_SHIFT)]
     symbol = np.int64(np.floor(position / np.float32(16 * step) + np.float32(0.5)))
     return min(max(symbol, np.int64(low)), np.int64(low) + count - 1)
 
 
 @kernel(forceinline=True)
-def advance(start: Any, end: Any, target: Any) -> Any:
-    """Symbols from one of this interval to about the one that holds target."""
+def secant_step(start: Any, end: Any, target: Any) -> Any:
+    """How many symbols, about, from that of this interval to the one that holds target."""
     return np.int64(
         np.floor(np.float32(2 * target - start - end) / np.float32(2 * max(end - start, LEAST_MASS)) + np.float32(0.5))
     )
@@ -71,39 +72,39 @@ def find(
     weights: Any, means: Any, scales: Any, middles: Any, widths: Any, step: Any, low: Any, count: Any, first: int,
     n: int, batch: Any,
 ) -> None:  # fmt: skip
-    """The symbols of mixtures first .. first + n that hold the targets batch[TARGET], with their intervals.
+    """Search for the symbols of mixtures first .. first + n that hold the targets batch[TARGET], and their intervals.
 
     batch: int64 [ROWS, BATCH], of which FOUND, START and END are the result.
     """
     for j in range(n):
         i = first + j
-        batch[FOUND, j] = begin(middles[i], widths[i], step[i], low[i], count[i], batch[TARGET, j])
-        batch[LEAST, j], batch[MOST, j] = low[i], np.int64(low[i]) + count[i] - 1
-        batch[OPEN, j] = j
+        batch[FOUND, j] = first_guess(middles[i], widths[i], step[i], low[i], count[i], batch[TARGET, j])
+        batch[LOWEST, j], batch[HIGHEST, j] = low[i], np.int64(low[i]) + count[i] - 1
+        batch[PENDING, j] = j
     rounds = 0
     while True:
         missed = 0
         for p in range(n):  # without a branch, so that looks at different symbols overlap
-            j = batch[OPEN, p]
+            j = batch[PENDING, p]
             i = first + j
             start, end = interval(weights, means, scales, i, step[i], low[i], count[i], batch[FOUND, j])
             batch[START, j], batch[END, j] = start, end
-            batch[OPEN, missed] = j
+            batch[PENDING, missed] = j
             missed += (batch[TARGET, j] < start) | (batch[TARGET, j] >= end)
         if missed == 0:
             return
         n, rounds = missed, rounds + 1
         for p in range(n):
-            j = batch[OPEN, p]
+            j = batch[PENDING, p]
             if batch[TARGET, j] < batch[START, j]:
-                batch[MOST, j] = batch[FOUND, j] - 1
+                batch[HIGHEST, j] = batch[FOUND, j] - 1
             else:
-                batch[LEAST, j] = batch[FOUND, j] + 1
+                batch[LOWEST, j] = batch[FOUND, j] + 1
             if rounds <= SECANTS:
-                there = batch[FOUND, j] + advance(batch[START, j], batch[END, j], batch[TARGET, j])
-                batch[FOUND, j] = min(max(there, batch[LEAST, j]), batch[MOST, j])
+                there = batch[FOUND, j] + secant_step(batch[START, j], batch[END, j], batch[TARGET, j])
+                batch[FOUND, j] = min(max(there, batch[LOWEST, j]), batch[HIGHEST, j])
             else:
-                batch[FOUND, j] = (batch[LEAST, j] + batch[MOST, j]) >> 1
+                batch[FOUND, j] = (batch[LOWEST, j] + batch[HIGHEST, j]) >> 1
 
 
 @kernel()
@@ -111,7 +112,7 @@ def quantile_kernel(
     weights: Any, means: Any, scales: Any, middles: Any, widths: Any, step: Any, low: Any, count: Any, targets: Any,
     symbols: Any,
 ) -> None:  # fmt: skip
-    """quantiles(), into its result."""
+    """Compute quantiles() into its result."""
     batch = np.empty((ROWS, BATCH), np.int64)
     for first in range(0, len(targets), BATCH):
         n = min(BATCH, len(targets) - first)

@@ -157,17 +157,17 @@ def packed_net(net: LocalAR, scene: Scene) -> PackedNet:
 
 def buffers_for(config: LocalConfig, inputs: int, places: int) -> Buffers:
     """Buffers for so many places."""
-    n, lanes = matmul.room(places, matmul.ROWS), matmul.LANES
+    n, lanes = matmul.round_up(places, matmul.TILE_ROWS), matmul.LANES
     m, k, line = n * max(config.groups), config.mixtures, matmul.LINE // 2
-    wide = matmul.room(max(config.hidden + config.channels, matmul.room(config.hidden, lanes)), line)
-    said = matmul.room(3 * k * max(config.groups), lanes)
-    trunk, other = (matmul.aligned((n, wide), np.int16) for _ in range(2))
+    wide = matmul.round_up(max(config.hidden + config.channels, matmul.round_up(config.hidden, lanes)), line)
+    said = matmul.round_up(3 * k * max(config.groups), lanes)
+    trunk, other = (matmul.aligned_zeros((n, wide), np.int16) for _ in range(2))
     return Buffers(
-        inputs=matmul.aligned((n, matmul.room(inputs, line)), np.int16),
+        inputs=matmul.aligned_zeros((n, matmul.round_up(inputs, line)), np.int16),
         trunk=trunk,
         other=other,
-        head=matmul.aligned((n, matmul.room(config.head, line)), np.int16),
-        outputs=matmul.aligned((n, said), np.int32),
+        head=matmul.aligned_zeros((n, matmul.round_up(config.head, line)), np.int16),
+        outputs=matmul.aligned_zeros((n, said), np.int32),
         weights=np.empty((m, k), np.int32),
         means=np.empty((m, k), np.int32),
         scales=np.empty((m, k), np.int32),

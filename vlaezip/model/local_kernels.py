@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vlaezip.coding.ans import pop_kernel
 from vlaezip.coding.logistic import Ints
-from vlaezip.coding.mixture import answer_kernel, mixture_kernel
+from vlaezip.coding.mixture import mixture_kernel, output_interval_kernel
 from vlaezip.coding.quantiles import guess_kernel, quantile_kernel
 from vlaezip.exact.kernel_cache import kernel
 from vlaezip.exact.matmul import PLAIN, RECTIFIED, RESIDUAL, Packed, product
@@ -352,7 +352,7 @@ def encode_share(
             m = n * channels
             read_symbols(x, canvas.order[start:end], channel, step, buffers.symbols[:m])
             evaluate_outputs(net, buffers, group, n)
-            answer_kernel(
+            output_interval_kernel(
                 buffers.outputs, channels, buffers.centre[:m], buffers.sizes[:m], net.warmth, k_count, step, low, count,
                 buffers.symbols[:m], start_of[:m], freq_of[:m],
             )  # fmt: skip
