@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixtures import as_lists, random_grid, random_mixture, random_symbols, seeds
 
-from vlaezip.coding import ans
+from vlaezip.coding import ans, mixture_codec
 from vlaezip.coding.logistic import TOTAL, Grid, Mixture, intervals, uniform_grid
 from vlaezip.errors import CorruptFile
 
@@ -73,7 +73,7 @@ def test_pop_inverts_push(seed, lanes, sizes):
     before, data = random_message(rng, lanes), Symbols(rng, sizes)
     message = data.push(before)
     for mix, grid, symbols, _ in data.vectors():
-        message, found = ans.pop(message, mix, grid)
+        message, found = mixture_codec.codec(mix, grid).pop(message)
         assert found.tolist() == symbols.tolist()
     assert same(message, before)
 
@@ -88,7 +88,7 @@ def test_push_and_pop_agree_with_the_reference(seed, lanes, sizes):
     heads, words = reference.push(before.heads.tolist(), before.words.tolist(), [pairs for *_, pairs in vectors])
     assert (message.heads.tolist(), message.words.tolist()) == (heads, words)
     for mix, grid, symbols, _ in vectors:
-        message, _ = ans.pop(message, mix, grid)
+        message, _ = mixture_codec.codec(mix, grid).pop(message)
         heads, words, found = reference.pop(heads, words, *as_lists(mix, grid))
         assert (message.heads.tolist(), message.words.tolist(), found) == (heads, words, symbols.tolist())
 
@@ -100,7 +100,7 @@ def test_push_inverts_pop(seed, lanes):
     rng = np.random.default_rng(seed)
     before = ans.Message(random_message(rng, lanes).heads, rng.integers(0, 1 << 32, 60, np.uint32))
     mix, grid = random_mixture(rng, 40, 2), random_grid(rng, 40)
-    after, symbols = ans.pop(before, mix, grid)
+    after, symbols = mixture_codec.codec(mix, grid).pop(before)
     assert same(ans.push(after, *intervals(mix, grid, symbols), np.array([0, 40])), before)
 
 
@@ -112,7 +112,7 @@ def test_messages_are_values():
     assert same(before, copy)
     pushed = ans.Message(message.heads.copy(), message.words.copy())
     mix, grid, *_ = next(iter(data.vectors()))
-    ans.pop(message, mix, grid)
+    mixture_codec.codec(mix, grid).pop(message)
     assert same(message, pushed)
 
 
@@ -153,7 +153,7 @@ def test_heads_out_of_range_are_refused(head):
 def test_a_stack_that_runs_dry_is_corrupt(lanes):
     flat = Mixture(*(np.full((4 * lanes, 1), v, np.int32) for v in (1 << 12, 0, 255)))
     with pytest.raises(CorruptFile, match="ends before"):
-        ans.pop(ans.empty(lanes), flat, uniform_grid(4 * lanes, 1, -1023, 2047))
+        mixture_codec.codec(flat, uniform_grid(4 * lanes, 1, -1023, 2047)).pop(ans.empty(lanes))
 
 
 @given(st.binary(max_size=80), lane_counts, seeds)
@@ -161,7 +161,7 @@ def test_garbage_gives_symbols_of_the_grid_or_our_errors(blob, lanes, seed):
     rng = np.random.default_rng(seed)
     grid = random_grid(rng, 20)
     with suppress(CorruptFile):
-        message, symbols = ans.pop(ans.read(blob, lanes), random_mixture(rng, 20, 2), grid)
+        message, symbols = mixture_codec.codec(random_mixture(rng, 20, 2), grid).pop(ans.read(blob, lanes))
         assert ((symbols >= grid.low) & (symbols < grid.low + grid.count)).all()
         assert ((message.heads >= ans.HEAD_LOW) & (message.heads < 1 << 63)).all()
 

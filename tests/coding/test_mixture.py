@@ -46,7 +46,7 @@ def test_rows_may_hold_several_symbols_and_be_longer(seed, rows, k, channels, mo
     outputs, base, size = random_outputs(rng, count, k)
     flat = np.pad(outputs.reshape(rows, -1), ((0, 0), (0, more)))
     mix = Mixture(*(np.empty((count, k), np.int32) for _ in range(3)))
-    mixture_kernel(flat, channels, base, size, 5, *mix)
+    mixture_kernel(flat, channels, base, size, 5, mix)
     assert all((a == b).all() for a, b in zip(mix, mixture(outputs, base, size, 5), strict=True))
 
 
@@ -60,7 +60,7 @@ def test_outputs_become_intervals_at_once_or_by_way_of_mixtures(seed, rows, k, c
     symbols = random_symbols(rng, grid)
     starts, freqs = (np.full(count + 1, 7, np.uint32) for _ in range(2))
     flat = outputs.reshape(rows, -1)
-    output_interval_kernel(flat, channels, base, size, -9, k, *grid, symbols, starts[:count], freqs[:count])
+    output_interval_kernel(flat, channels, base, size, -9, k, grid, symbols, starts[:count], freqs[:count])
     mix = mixture(outputs, base, size, -9)
     assert (starts[-1], freqs[-1]) == (7, 7)
     assert all((a == b[:count]).all() for a, b in zip(intervals(mix, grid, symbols), (starts, freqs), strict=True))

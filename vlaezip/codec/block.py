@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from vlaezip.codec import coupled_draws
 from vlaezip.codec.coupled_draws import Points
-from vlaezip.coding import ans
+from vlaezip.coding import ans, mixture_codec
 from vlaezip.coding.ans import Message
 from vlaezip.coding.bits_back import Codec, bits_back, latent_first, whitened
 from vlaezip.coding.categorical import Longs
 from vlaezip.coding.deep_stack import DeepStack, flatten, refill, spill, word_count
-from vlaezip.coding.logistic import Ints, intervals
+from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
 from vlaezip.format.tiles import Tile, split
@@ -63,18 +63,13 @@ def first_latent(model: Vlae, x: Ints) -> Ints:
 def posterior_codec(model: Vlae, q: Posterior) -> Codec:
     """z under q(z|x), on the fine grid."""
     shape, steps = q.mean.shape, model.steps(None)
-    mix = q.mixture()
-    grid = steps.grid(q.mean.size // shape[3], tuple(range(shape[3])))
+    flat = mixture_codec.codec(q.mixture(), steps.grid(q.mean.size // shape[3], tuple(range(shape[3]))))
 
-    def push(message: Message, z: Any) -> Message:
-        starts, freqs = intervals(mix, grid, z.reshape(-1))
-        return ans.push(message, starts, freqs, np.array([0, z.size]))
-
-    def pop(message: Message) -> tuple[Message, Any]:
-        message, z = ans.pop(message, mix, grid)
+    def pop(message: Message) -> tuple[Message, Ints]:
+        message, z = flat.pop(message)
         return message, z.reshape(shape)
 
-    return Codec(push, pop)
+    return Codec(lambda message, z: flat.push(message, z.reshape(-1)), pop)
 
 
 def prior_codec(model: Vlae, shape: Shape, level: int | None) -> Codec:

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlaezip.coding import ans
-from vlaezip.coding.ans import LOW, MASK, SHIFT, WORD, Message
+from vlaezip.coding.ans import Message, pop_symbol, target
 from vlaezip.coding.bits_back import Codec
 from vlaezip.coding.tables import LOG2, LOG2_BITS, LOG2_STEPS, PRECISION, WEIGHT
-from vlaezip.errors import CorruptFile
 from vlaezip.exact.kernel_cache import kernel
 
 Longs = NDArray[np.int64]
@@ -20,33 +19,14 @@ GAP_MAX = 1 << 40  # bits in 2**-16: a symbol so far below the best weighs the l
 
 
 @kernel()
-def target_kernel(head: Any) -> Any:
-    """Where in 0..2**22 the next symbol of a lane lies."""
-    return np.int64(head & MASK)
-
-
-@kernel()
-def take_kernel(heads: Any, words: Any, left: int, lane: int, start: Any, end: Any) -> int:
-    """Pop the symbol of this interval from a lane. -> number of words left, or -1 if the stack ran dry."""
-    head = np.uint64(end - start) * (heads[lane] >> SHIFT) + (heads[lane] & MASK) - np.uint64(start)
-    if head < LOW:
-        if left == 0:
-            return -1
-        left -= 1
-        head = (head << WORD) | np.uint64(words[left])
-    heads[lane] = head
-    return left
-
-
-@kernel()
 def uniform_kernel(heads: Any, words: Any, counts: Any, symbols: Any) -> int:
-    """Pop symbols, each one of so many that are alike. -> as take_kernel."""
+    """Pop symbols, each one of so many that are alike. -> number of words left, or -1 if the stack ran dry."""
     left = len(words)
     for i in range(len(counts)):
         lane, count = i % len(heads), counts[i]
-        symbol = ((target_kernel(heads[lane]) + 1) * count - 1) >> PRECISION
+        symbol = ((target(heads[lane]) + 1) * count - 1) >> PRECISION
         start, end = (symbol << PRECISION) // count, ((symbol + 1) << PRECISION) // count
-        left = take_kernel(heads, words, left, lane, start, end)
+        heads[lane], left = pop_symbol(heads[lane], words, left, start, end - start)
         if left < 0:
             return -1
         symbols[i] = symbol
@@ -55,12 +35,13 @@ def uniform_kernel(heads: Any, words: Any, counts: Any, symbols: Any) -> int:
 
 @kernel()
 def categorical_kernel(heads: Any, words: Any, table: Any, symbols: Any) -> int:
-    """Pop symbols of categorical distributions, a row of cumulative frequencies each. -> as take_kernel."""
+    """Pop symbols of categorical distributions, a row of cumulative frequencies each. -> as uniform_kernel."""
     left = len(words)
     for i in range(len(table)):
         lane = i % len(heads)
-        symbol = np.searchsorted(table[i], target_kernel(heads[lane]), side="right") - 1
-        left = take_kernel(heads, words, left, lane, table[i, symbol], table[i, symbol + 1])
+        symbol = np.searchsorted(table[i], target(heads[lane]), side="right") - 1
+        start, end = table[i, symbol], table[i, symbol + 1]
+        heads[lane], left = pop_symbol(heads[lane], words, left, start, end - start)
         if left < 0:
             return -1
         symbols[i] = symbol
@@ -69,16 +50,14 @@ def categorical_kernel(heads: Any, words: Any, table: Any, symbols: Any) -> int:
 
 def pushed(message: Message, starts: Longs, ends: Longs) -> Message:
     """One vector of symbols, by their intervals."""
-    return ans.push(message, starts.astype(np.uint32), (ends - starts).astype(np.uint32), np.array([0, len(starts)]))
+    return ans.push_vector(message, starts.astype(np.uint32), (ends - starts).astype(np.uint32))
 
 
 def popped(message: Message, kernel: Any, table: Longs) -> tuple[Message, Longs]:
     """A row of the table for each symbol. Raises CorruptFile when the stack runs dry."""
     heads, symbols = message.heads.copy(), np.empty(len(table), np.int64)
     left = kernel(heads, message.words, table, symbols)
-    if left < 0:
-        raise CorruptFile("the data ends before the picture does")
-    return Message(heads, message.words[:left]), symbols
+    return ans.after_pops(heads, message.words, left), symbols
 
 
 def uniform(counts: Longs) -> Codec:

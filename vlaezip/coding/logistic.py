@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vlaezip.coding.tables import (
     INVERSE,
     INVERSE_BITS,
+    POSITION_BITS,
     PRECISION,
     SCALES_PER_NAT,
     SIGMOID,
@@ -55,17 +56,18 @@ def uniform_grid(size: int, step: int, low: int, count: int) -> Grid:
 
 
 @kernel(forceinline=True)
-def interval(weights: Any, means: Any, scales: Any, i: Any, step: Any, low: Any, count: Any, k: Any) -> tuple[Any, Any]:
+def interval(mix: Any, grid: Any, i: Any, k: Any) -> tuple[Any, Any]:
     """Start and end of symbol k of mixture i in units of 2**-22; each symbol of the grid has at least one unit."""
-    unit, at, rest = 16 * np.int64(step), np.int64(k) - low, TOTAL - np.int64(count)
+    unit, count = np.int64(grid.step[i]) << POSITION_BITS, np.int64(grid.count[i])
+    at, rest = np.int64(k) - grid.low[i], TOTAL - count
     edge = unit * k - (unit >> 1)
     below = upto = np.int64(0)
-    for c in range(weights.shape[1]):
-        weight, inverse = np.int64(weights[i, c]), INVERSE[np.uint64(scales[i, c])]
-        place = (edge - means[i, c]) * inverse
-        t = min(max(place >> INVERSE_BITS, -SIGMOID_HALF), SIGMOID_HALF - 1)
+    for c in range(mix.weights.shape[1]):
+        weight, inverse = np.int64(mix.weights[i, c]), INVERSE[np.uint64(mix.scales[i, c])]
+        position = (edge - mix.means[i, c]) * inverse
+        t = min(max(position >> INVERSE_BITS, -SIGMOID_HALF), SIGMOID_HALF - 1)
         below += weight * SIGMOID_INT32[np.uint64(t + SIGMOID_HALF)]
-        t = min(max((place + unit * inverse) >> INVERSE_BITS, -SIGMOID_HALF), SIGMOID_HALF - 1)
+        t = min(max((position + unit * inverse) >> INVERSE_BITS, -SIGMOID_HALF), SIGMOID_HALF - 1)
         upto += weight * SIGMOID_INT32[np.uint64(t + SIGMOID_HALF)]
     start = ((below * rest) >> ACC_BITS) + at if at > 0 else np.int64(0)
     end = ((upto * rest) >> ACC_BITS) + at + 1 if at + 1 < count else np.int64(TOTAL)
@@ -73,17 +75,15 @@ def interval(weights: Any, means: Any, scales: Any, i: Any, step: Any, low: Any,
 
 
 @kernel()
-def interval_kernel(
-    weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, symbols: Any, starts: Any, freqs: Any
-) -> None:
+def interval_kernel(mix: Any, grid: Any, symbols: Any, starts: Any, freqs: Any) -> None:
     """Compute intervals() into its two results."""
     for i in range(len(symbols)):
-        start, end = interval(weights, means, scales, i, step[i], low[i], count[i], np.int64(symbols[i]))
+        start, end = interval(mix, grid, i, np.int64(symbols[i]))
         starts[i], freqs[i] = start, end - start
 
 
 def intervals(mix: Mixture, grid: Grid, symbols: Ints) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """Start and frequency of each symbol, in units of 2**-22. Symbols must lie on the grid."""
     starts, freqs = (np.empty(len(symbols), np.uint32) for _ in range(2))
-    interval_kernel(*mix, *grid, symbols, starts, freqs)
+    interval_kernel(mix, grid, symbols, starts, freqs)
     return starts, freqs

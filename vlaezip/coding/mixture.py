@@ -179,18 +179,15 @@ def store_rows(planes: Any, k_count: int, first: Any, i: Any, result: Any) -> No
 
 
 @kernel()
-def mixture_kernel(
-    outputs: Any, channels: int, base: Any, size: Any, warmth: int, weights: Any, means: Any, scales: Any
-) -> None:
-    """Compute mixture() into its three results. outputs: rows of `channels` times [3, K], one after another."""
-    count, k_count = len(base), weights.shape[1]
+def mixture_kernel(outputs: Any, channels: int, base: Any, size: Any, warmth: int, mix: Any) -> None:
+    """Compute mixture() into its result. outputs: rows of `channels` times [3, K], one after another."""
+    count, k_count = len(base), mix.weights.shape[1]
     planes, spare = allocate_planes(k_count), np.empty(WIDTH, np.int32)
-    results = weights, means, scales
     for i in range(0, count, WIDTH):
         load_outputs(outputs, channels, i, count, 3 * k_count, planes)
         derive_parameters(planes, k_count, load_clipped(base, i, spare), load_clipped(size, i, spare), warmth)
         for part in range(3):
-            store_rows(planes, k_count, part * k_count, i, results[part])
+            store_rows(planes, k_count, part * k_count, i, mix[part])
 
 
 def mixture(outputs: NDArray[Any], base: NDArray[Any], size: NDArray[np.int64], warmth: int = 0) -> Mixture:
@@ -200,14 +197,14 @@ def mixture(outputs: NDArray[Any], base: NDArray[Any], size: NDArray[np.int64], 
     """
     result = Mixture(*(np.empty((len(outputs), outputs.shape[2]), np.int32) for _ in range(3)))
     outputs = outputs.reshape(len(outputs), -1).astype(np.int32)
-    mixture_kernel(outputs, 1, base.astype(np.int32), size, warmth, *result)
+    mixture_kernel(outputs, 1, base.astype(np.int32), size, warmth, result)
     return result
 
 
 @kernel()
 def output_interval_kernel(
-    outputs: Any, channels: int, base: Any, size: Any, warmth: int, k_count: int, step: Any, low: Any, count: Any,
-    symbols: Any, starts: Any, freqs: Any,
+    outputs: Any, channels: int, base: Any, size: Any, warmth: int, k_count: int, grid: Any, symbols: Any,
+    starts: Any, freqs: Any,
 ) -> None:  # fmt: skip
     """Compute intervals() of symbols under mixture(), in one, into its two results."""
     planes, spare, last = allocate_planes(k_count), np.empty(WIDTH, np.int32), np.empty(WIDTH, np.uint32)
@@ -215,8 +212,8 @@ def output_interval_kernel(
         load_outputs(outputs, channels, i, len(symbols), 3 * k_count, planes)
         derive_parameters(planes, k_count, load_clipped(base, i, spare), load_clipped(size, i, spare), warmth)
         start, freq = vector_interval(
-            planes, k_count, load_clipped(step, i, spare), load_clipped(low, i, spare), load_clipped(count, i, spare),
-            load_clipped(symbols, i, spare),
+            planes, k_count, load_clipped(grid.step, i, spare), load_clipped(grid.low, i, spare),
+            load_clipped(grid.count, i, spare), load_clipped(symbols, i, spare),
         )  # fmt: skip
         store_clipped(starts, i, start, last)
         store_clipped(freqs, i, freq, last)

@@ -19,6 +19,7 @@ from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.bits_back import Codec
 from vlaezip.coding.logistic import Grid, Ints, Mixture
+from vlaezip.coding.quantiles import Guesses
 from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import matmul, threads
@@ -168,11 +169,8 @@ def buffers_for(config: LocalConfig, inputs: int, places: int) -> Buffers:
         other=other,
         head=matmul.aligned_zeros((n, matmul.round_up(config.head, line)), np.int16),
         outputs=matmul.aligned_zeros((n, said), np.int32),
-        weights=np.empty((m, k), np.int32),
-        means=np.empty((m, k), np.int32),
-        scales=np.empty((m, k), np.int32),
-        middles=np.empty(m, np.float32),
-        widths=np.empty(m, np.float32),
+        mix=Mixture(*(np.empty((m, k), np.int32) for _ in range(3))),
+        guess=Guesses(*(np.empty(m, np.float32) for _ in range(2))),
         centre=np.empty(m, np.int32),
         sizes=np.empty(m, np.int64),
         symbols=np.empty(m, np.int32),
@@ -218,7 +216,7 @@ class Evaluator:
         for number, channels, _ in self.groups:
             local_kernels.evaluate_mixtures(self.packed, rows, number, n)
             m = n * len(channels)
-            mix = Mixture(rows.weights[:m].copy(), rows.means[:m].copy(), rows.scales[:m].copy())
+            mix = Mixture(*(a[:m].copy() for a in rows.mix))
             grid = Grid(*(a[number, :m] for a in self.grids))
             rows.symbols[:m] = choose(number, mix, grid)
             local_kernels.record_symbols(self.packed, rows, grid.step, number, n)
