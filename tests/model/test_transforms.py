@@ -12,7 +12,7 @@ from mixtures import seeds
 from vlaes import CONFIGS, MODELS, latents, pictures
 
 from vlaezip.device import transforms as convs_torch
-from vlaezip.exact import conv3, matmul, threads
+from vlaezip.exact import conv3, microkernel, threads
 from vlaezip.exact.conv3 import PaddedMap
 from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.model import transforms
@@ -138,5 +138,5 @@ def test_cells_are_those_of_torch_in_another_order(shape, c, n):
 def test_padded_maps_have_room_beyond_their_places():
     there = PaddedMap((2, 3, 4), 5)
     assert there.inner.shape == (2, 3, 4, 5)
-    assert there.memory.shape[1] % matmul.LANES == 0
+    assert there.memory.shape[1] % microkernel.LANES == 0
     assert np.shares_memory(there.inner, there.memory)

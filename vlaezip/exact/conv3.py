@@ -14,17 +14,8 @@ from numpy.typing import NDArray
 from vlaezip.exact import threads
 from vlaezip.exact.kernel_cache import kernel
 from vlaezip.exact.law import Affine
-from vlaezip.exact.matmul import (
-    LANES,
-    ONE_RUN,
-    RECTIFIED,
-    STREAM,
-    TILE_ROWS,
-    Packed,
-    aligned_zeros,
-    macrokernel,
-    round_up,
-)
+from vlaezip.exact.matmul import ONE_RUN, Packed, aligned_zeros, macrokernel, round_up, rows_of
+from vlaezip.exact.microkernel import LANES, RECTIFIED, STREAM, TILE_ROWS
 
 Shorts = NDArray[np.int16]
 CHUNK_ROWS = 104 * TILE_ROWS  # places of a block's hidden layer: what the caches hold
@@ -52,20 +43,18 @@ class PaddedMap:
 @kernel()
 def stem_kernel(net: Packed, layer: int, seen: Any, pitch: int, out: Any, first: int, last: int) -> None:
     """Compute stream(conv(seen)) of places first..last, into zeros. out: a map's memory from its first place on."""
-    row, to = seen.strides[0], np.int64(out.ctypes.data) + first * out.strides[0]
-    x = np.int64(seen.ctypes.data) + first * row
-    macrokernel(net, layer, STREAM, x, row, pitch * row, to, out.strides[0], to, out.strides[0], last - first)
+    x, to = rows_of(seen, first), rows_of(out, first)
+    macrokernel(net, layer, STREAM, x, pitch * x.stride, to, to, last - first)
 
 
 @kernel()
 def block_kernel(net: Packed, layer: int, seen: Any, pitch: int, out: Any, hidden: Any, first: int, last: int) -> None:
     """Compute out = stream(out + affine(rectify(conv(seen)))) of places first..last, where `seen` is rectify(out)."""
-    row, middle, middle_row = seen.strides[0], np.int64(hidden.ctypes.data), hidden.strides[0]
+    middle = rows_of(hidden, 0)
     for start in range(first, last, CHUNK_ROWS):
-        n = min(CHUNK_ROWS, last - start)
-        x, to = np.int64(seen.ctypes.data) + start * row, np.int64(out.ctypes.data) + start * out.strides[0]
-        macrokernel(net, layer, RECTIFIED, x, row, pitch * row, x, row, middle, middle_row, n)
-        macrokernel(net, layer + 1, STREAM, middle, middle_row, ONE_RUN, to, out.strides[0], to, out.strides[0], n)
+        n, x, to = min(CHUNK_ROWS, last - start), rows_of(seen, start), rows_of(out, start)
+        macrokernel(net, layer, RECTIFIED, x, pitch * x.stride, x, middle, n)
+        macrokernel(net, layer + 1, STREAM, middle, ONE_RUN, to, to, n)
 
 
 def pad_inputs(conv: Affine) -> Affine:

@@ -22,7 +22,7 @@ from vlaezip.coding.logistic import Grid, Ints, Mixture
 from vlaezip.coding.quantiles import Guesses
 from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
-from vlaezip.exact import matmul, threads
+from vlaezip.exact import matmul, microkernel, threads
 from vlaezip.exact.law import Affine
 from vlaezip.model import local_kernels
 from vlaezip.model.config import LocalConfig
@@ -158,7 +158,7 @@ def packed_net(net: LocalAR, scene: Scene) -> PackedNet:
 
 def buffers_for(config: LocalConfig, inputs: int, places: int) -> Buffers:
     """Buffers for so many places."""
-    n, lanes = matmul.round_up(places, matmul.TILE_ROWS), matmul.LANES
+    n, lanes = matmul.round_up(places, microkernel.TILE_ROWS), microkernel.LANES
     m, k, line = n * max(config.groups), config.mixtures, matmul.LINE // 2
     wide = matmul.round_up(max(config.hidden + config.channels, matmul.round_up(config.hidden, lanes)), line)
     said = matmul.round_up(3 * k * max(config.groups), lanes)

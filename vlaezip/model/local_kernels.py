@@ -18,11 +18,12 @@ from vlaezip.coding.mixture import mixture_kernel, output_interval_kernel
 from vlaezip.coding.mixture_codec import pop_kernel
 from vlaezip.coding.quantiles import Guesses, guess_kernel, quantile_kernel
 from vlaezip.exact.kernel_cache import kernel
-from vlaezip.exact.matmul import PLAIN, RECTIFIED, RESIDUAL, Packed, product
+from vlaezip.exact.matmul import Packed, product
+from vlaezip.exact.microkernel import PLAIN, RECTIFIED, RESIDUAL
 from vlaezip.model.window import GAIN_OF, fixed_inputs, median_inputs, write_contrasts, write_padded
 from vlaezip.model.window_kinds import ADAPTIVE
 
-FIRST = np.int64(0)  # number of a layer or a group; matmul.py says why it has a type
+FIRST = np.int64(0)  # number of a layer or a group; microkernel.py says why it has a type
 TURN, LEFT = 0, 8  # of the shared state: turns taken, words left (-1: the stack ran dry); a cache line apart
 SPINS = 1 << 18  # reads of the shared state before a thread goes to sleep: half a millisecond
 PATIENCE = 1 << 12  # reads before others may have the core: eight microseconds

@@ -13,7 +13,8 @@ from vlaezip.coding.logistic import Ints
 from vlaezip.exact import matmul, threads
 from vlaezip.exact.conv3 import CHUNK_ROWS, PaddedMap, block_kernel, pad_inputs, run_parallel, stem_kernel
 from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX, Affine
-from vlaezip.exact.matmul import LANES, PLAIN, STREAM, TILE_ROWS, aligned_zeros, round_up
+from vlaezip.exact.matmul import aligned_zeros, round_up
+from vlaezip.exact.microkernel import LANES, PLAIN, STREAM, TILE_ROWS
 from vlaezip.model.config import VlaeConfig
 from vlaezip.model.layout import preview_parts
 
