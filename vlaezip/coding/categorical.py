@@ -13,8 +13,10 @@ from vlaezip.exact.kernel_cache import kernel
 
 Longs = NDArray[np.int64]
 TOTAL = 1 << PRECISION
+FINE_BITS = 8  # by which weights here are finer than those of mixtures
 LEAST_WEIGHT = 1  # of 2**20: what a symbol weighs at the least, so that it can be coded
-LOGITS_PER_BIT = 45_426  # 64 ln 2 * 2**10: bits to 1/64 nat
+LOGITS_BITS = 10
+LOGITS_PER_BIT = 45_426  # 64 ln 2, in 2**-LOGITS_BITS: bits to 1/64 nat
 GAP_MAX = 1 << 40  # bits in 2**-16: a symbol so far below the best weighs the least
 
 
@@ -91,8 +93,8 @@ def log2(numbers: NDArray[np.integer[Any]]) -> Longs:
 def cumulative_table(log_weights: Longs) -> Longs:
     """The table for categorical() whose weights have these logarithms, in 2**-16 bits: [N, K] -> [N, K + 1]."""
     below = np.minimum(log_weights.max(1, keepdims=True) - log_weights, GAP_MAX)
-    place = np.minimum((below * LOGITS_PER_BIT) >> (LOG2_BITS + 10), len(WEIGHT) - 1)
-    upto = np.cumsum((WEIGHT[place] << 8) + LEAST_WEIGHT, 1)
+    place = np.minimum((below * LOGITS_PER_BIT) >> (LOG2_BITS + LOGITS_BITS), len(WEIGHT) - 1)
+    upto = np.cumsum((WEIGHT[place] << FINE_BITS) + LEAST_WEIGHT, 1)
     k = log_weights.shape[1]
     inner = upto * (TOTAL - k) // upto[:, -1:] + np.arange(1, k + 1)
     return np.concatenate([np.zeros((len(log_weights), 1), np.int64), inner], 1)

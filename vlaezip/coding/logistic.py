@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vlaezip.coding.tables import (
     INVERSE,
     INVERSE_BITS,
-    POSITION_BITS,
+    PER_SYMBOL,
     PRECISION,
     SCALES_PER_NAT,
     SIGMOID,
@@ -58,7 +58,7 @@ def uniform_grid(size: int, step: int, low: int, count: int) -> Grid:
 @kernel(forceinline=True)
 def interval(mix: Any, grid: Any, i: Any, k: Any) -> tuple[Any, Any]:
     """Start and end of symbol k of mixture i in units of 2**-22; each symbol of the grid has at least one unit."""
-    unit, count = np.int64(grid.step[i]) << POSITION_BITS, np.int64(grid.count[i])
+    unit, count = PER_SYMBOL * np.int64(grid.step[i]), np.int64(grid.count[i])
     at, rest = np.int64(k) - grid.low[i], TOTAL - count
     edge = unit * k - (unit >> 1)
     below = upto = np.int64(0)

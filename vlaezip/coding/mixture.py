@@ -24,6 +24,7 @@ from vlaezip.coding.tables import (
     INVERSE,
     INVERSE_BITS,
     LOG_SIZE,
+    PER_SYMBOL,
     SCALE_COUNT,
     SCALE_ZERO,
     SIGMOID_HALF,
@@ -130,7 +131,7 @@ def derive_parameters(planes: Any, k_count: int, base: Any, size: Any, warmth: i
     unit, bias = lookup(SIZES, size), lookup(LOG_SIZES, size) + (SCALE_ZERO + warmth)
     for k in range(k_count):  # while weights are looked up and divided
         m, s = WIDTH * (k_count + k), WIDTH * (2 * k_count + k)
-        mean = base * 16 + multiply_shift(load(planes, m), unit, SIZE_BITS + MEAN_BITS)
+        mean = base * PER_SYMBOL + multiply_shift(load(planes, m), unit, SIZE_BITS + MEAN_BITS)
         store(planes, m, maximum(minimum(mean, MEAN_LIMIT), -MEAN_LIMIT))
         log_scale = maximum(minimum(load(planes, s), LOG_HIGH), LOG_LOW)
         store(planes, s, maximum(minimum(log_scale + bias, SCALE_COUNT - 1), 0))
@@ -147,7 +148,7 @@ def sigmoid_index(distance: Any, inverse: Any) -> Any:
 @kernel(forceinline=True)
 def vector_interval(planes: Any, k_count: int, step: Any, low: Any, count: Any, symbol: Any) -> Any:
     """Start and frequency of symbols, as logistic.interval has them. Sums of the mixtures are up to 2**30."""
-    unit, at, rest = step * 16, symbol - low, TOTAL - count
+    unit, at, rest = step * PER_SYMBOL, symbol - low, TOTAL - count
     edge = unit * symbol - (unit >> 1)
     for k in range(k_count):
         s = WIDTH * (2 * k_count + k)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlaezip.coding.logistic import Grid, Ints, Mixture, interval
-from vlaezip.coding.tables import POSITION_BITS, PRECISION, SCALE_COUNT, SCALE_ZERO, SCALES_PER_NAT, WEIGHT_BITS
+from vlaezip.coding.tables import PER_SYMBOL, PRECISION, SCALE_COUNT, SCALE_ZERO, SCALES_PER_NAT, WEIGHT_BITS
 from vlaezip.exact.kernel_cache import kernel
 
 Floats = NDArray[np.float32]
@@ -22,8 +22,9 @@ LOGIT_BITS = 10
 MASS = (np.arange(1 << LOGIT_BITS) + 0.5) / (1 << LOGIT_BITS)
 LOGIT = np.log(MASS / (1 - MASS)).astype(np.float32)
 LOGIT_SHIFT = PRECISION - LOGIT_BITS
-# Variance of a logistic of each scale, in the units of means: (16 s pi)**2 / 3.
-VARIANCE = ((16 * np.pi * np.exp((np.arange(SCALE_COUNT) - SCALE_ZERO) / SCALES_PER_NAT)) ** 2 / 3).astype(np.float32)
+# Variance of a logistic of each scale s, in the units of means: (16 s pi)**2 / 3.
+PI_SCALE = PER_SYMBOL * np.pi * np.exp((np.arange(SCALE_COUNT) - SCALE_ZERO) / SCALES_PER_NAT)
+VARIANCE = (PI_SCALE**2 / 3).astype(np.float32)
 PER_WEIGHT = np.float32(2.0**-WEIGHT_BITS)
 SCALE_OF_DEVIATION = np.float32(np.sqrt(3) / np.pi)
 
@@ -66,7 +67,7 @@ def guesses(mix: Mixture) -> Guesses:
 def first_guess(guess: Any, grid: Any, i: int, target: Any) -> Any:
     """The symbol of mixture i that may hold target."""
     position = guess.means[i] + guess.scales[i] * LOGIT[np.uint64(target >> LOGIT_SHIFT)]
-    symbol = np.int64(np.floor(position / np.float32(grid.step[i] << POSITION_BITS) + np.float32(0.5)))
+    symbol = np.int64(np.floor(position / np.float32(PER_SYMBOL * grid.step[i]) + np.float32(0.5)))
     low = np.int64(grid.low[i])
     return min(max(symbol, low), low + grid.count[i] - 1)
 
