@@ -14,7 +14,7 @@ from benchmarks.lib import pictures, report
 from benchmarks.lib.pictures import Pixels
 from benchmarks.lib.report import Table
 from vlaezip.codec import block
-from vlaezip.coding import ans, quantiles
+from vlaezip.coding import ans, mixture_codec, quantiles
 from vlaezip.coding.logistic import Grid, Ints, Mixture, intervals, uniform_grid
 from vlaezip.coding.tables import PRECISION
 from vlaezip.model import local_ar, weights
@@ -62,8 +62,8 @@ def speeds(mix: Mixture, grid: Grid, symbols: Ints, lanes: int) -> list[float]:
     bounds, guesses, found = np.array([0, len(symbols)]), quantiles.guesses(mix), np.empty(len(symbols), np.int32)
     message = ans.push(ans.empty(lanes), starts, freqs, bounds)
     seconds = [
-        best(lambda: ans.pop_kernel(message.heads.copy(), message.words, 0, *mix, *guesses, *grid, found)),
-        best(lambda: ans.pop(message, mix, grid)),
+        best(lambda: mixture_codec.pop_kernel(message.heads.copy(), message.words, 0, mix, guesses, grid, found)),
+        best(lambda: mixture_codec.codec(mix, grid).pop(message)),
         best(lambda: ans.push(ans.empty(lanes), starts, freqs, bounds)),
         best(lambda: intervals(mix, grid, symbols)),
     ]

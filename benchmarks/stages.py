@@ -22,7 +22,7 @@ from benchmarks.lib.report import Table
 from vlaezip import api
 from vlaezip.codec import block, lossless
 from vlaezip.coding import ans
-from vlaezip.exact import matmul
+from vlaezip.exact import matmul, microkernel
 from vlaezip.exact.law import Affine
 from vlaezip.format import container, contest, pixels
 from vlaezip.model import local_ar, local_kernels, weights
@@ -58,13 +58,13 @@ def gather(picture: Any, rows: Any, chunk: int) -> None:
 def multiply(net: Any, rows: Any, chunks: int, chunk: int) -> None:
     """All products of the net, on whatever lies in the buffers."""
     for _ in range(chunks):
-        matmul.product(net.layers, 0, matmul.RECTIFIED, rows.inputs, rows.trunk, chunk)
+        matmul.product(net.layers, 0, microkernel.RECTIFIED, rows.inputs, rows.trunk, chunk)
         for layer in range(net.depth):
-            matmul.product(net.layers, 1 + layer, matmul.RESIDUAL, rows.trunk, rows.other, chunk)
+            matmul.product(net.layers, 1 + layer, microkernel.RESIDUAL, rows.trunk, rows.other, chunk)
         for group in range(len(net.groups)):
-            matmul.product(net.layers, 1 + net.depth + group, matmul.RECTIFIED, rows.trunk, rows.head, chunk)
+            matmul.product(net.layers, 1 + net.depth + group, microkernel.RECTIFIED, rows.trunk, rows.head, chunk)
             last = 1 + net.depth + len(net.groups) + group
-            matmul.product(net.layers, last, matmul.PLAIN, rows.head, rows.outputs, chunk)
+            matmul.product(net.layers, last, microkernel.PLAIN, rows.head, rows.outputs, chunk)
 
 
 @numba.njit(nogil=True)
@@ -80,9 +80,9 @@ def heads(net: Any, rows: Any, chunks: int, chunk: int) -> None:
     """The heads' products alone."""
     for _ in range(chunks):
         for group in range(len(net.groups)):
-            matmul.product(net.layers, 1 + net.depth + group, matmul.RECTIFIED, rows.trunk, rows.head, chunk)
+            matmul.product(net.layers, 1 + net.depth + group, microkernel.RECTIFIED, rows.trunk, rows.head, chunk)
             last = 1 + net.depth + len(net.groups) + group
-            matmul.product(net.layers, last, matmul.PLAIN, rows.head, rows.outputs, chunk)
+            matmul.product(net.layers, last, microkernel.PLAIN, rows.head, rows.outputs, chunk)
 
 
 def macs(net: Vlae) -> int:
@@ -95,12 +95,15 @@ def rate(layer: Affine) -> float:
     """Multiplications a second of one core: a layer, over rows that stay in the caches."""
     net = matmul.pack([layer])
     inputs, outputs = layer.weight.shape
-    x, out = (matmul.aligned((CHUNK + matmul.ROWS, matmul.room(n, 32)), np.int16) for n in (inputs, outputs))
+    x, out = (
+        matmul.aligned_zeros((CHUNK + microkernel.TILE_ROWS, matmul.round_up(n, 32)), np.int16)
+        for n in (inputs, outputs)
+    )
     times = 1 + int(2e9) // (layer.weight.size * CHUNK)
 
     def work() -> None:
         for _ in range(times):
-            matmul.product(net, 0, matmul.RECTIFIED, x, out, CHUNK)
+            matmul.product(net, 0, microkernel.RECTIFIED, x, out, CHUNK)
 
     return times * layer.weight.size * CHUNK / seconds(work)
 

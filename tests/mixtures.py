@@ -1,8 +1,9 @@
-"""Random mixtures and grids, up to the edge of what nets may say."""
+"""Random mixtures and grids, up to the edge of what nets may say; random messages."""
 
 import numpy as np
 from hypothesis import strategies as st
 
+from vlaezip.coding import ans
 from vlaezip.coding.logistic import Grid, Mixture
 
 seeds = st.integers(0, 2**32 - 1)
@@ -36,3 +37,13 @@ def as_lists(mix, grid):
     """For the reference: a (weights, means, scales) and a (step, low, count) each."""
     mixes = list(zip(*(a.tolist() for a in mix), strict=True))
     return mixes, list(zip(*(a.tolist() for a in grid), strict=True))
+
+
+def random_message(rng, lanes):
+    """A message that holds something already."""
+    heads = rng.integers(ans.HEAD_LOW, 1 << 63, lanes, np.uint64)
+    return ans.Message(heads, rng.integers(0, 1 << 32, int(rng.integers(0, 9)), np.uint32))
+
+
+def same(a, b):
+    return a.heads.tolist() == b.heads.tolist() and a.words.tolist() == b.words.tolist()

@@ -210,14 +210,14 @@ def intervals(net, scene, x):
         channels = config.order[len(seen) : len(seen) + count]
         known = [contrast(values[:, c] - base[:, c], size)[:, None] for c in seen]
         head = np.clip(affine(np.concatenate([h, *known], 1), *stored(net.heads[number])), 0, ACTIVATION_MAX)
-        answers = affine(head, *stored(net.outs[number])).reshape(len(values), count, 3, -1)
+        outputs = affine(head, *stored(net.outs[number])).reshape(len(values), count, 3, -1)
         group = []
         for place in range(len(values)):
             first = config.order[0]
             shift = values[place, first] - base[place, first] if config.kind.relative and seen else 0
             for n, c in enumerate(channels):
                 centre = int(base[place, c] + shift)
-                mix = mixture(answers[place, n].tolist(), centre, int(size[place]), scene.warmth)
+                mix = mixture(outputs[place, n].tolist(), centre, int(size[place]), scene.warmth)
                 grid = tuple(int(a[c]) for a in scene.steps)
                 group.append(interval(mix, grid, int(values[place, c]) // grid[0]))
         result.append(group)

@@ -21,6 +21,7 @@ from vlaezip.codec import block as codec
 from vlaezip.codec.block import Refund
 from vlaezip.codec.lossless import PROLOGUE
 from vlaezip.coding import ans
+from vlaezip.coding.logistic import intervals
 from vlaezip.errors import CorruptFile, FileError, ImageError, ModelError, OptionError, WrongKind
 from vlaezip.format import container
 from vlaezip.format.archive_names import numbered
@@ -153,7 +154,7 @@ def estimate(net, header, x):
         posterior = codec.posterior_codec(net, q)
         z = posterior.pop(ans.whiten(message, number))[1] if number else codec.first_latent(net, block)
         if number:
-            _, freqs = codec.intervals(q.mixture(), net.steps(None).grid(z[..., 0].size, (0, 1, 2)), z.reshape(-1))
+            _, freqs = intervals(q.mixture(), net.steps(None).grid(z[..., 0].size, (0, 1, 2)), z.reshape(-1))
             total -= 22 * z.size - np.log2(freqs).sum()
         level = None if number else codec.FIRST_LEVEL
         total += local_ar.encode_intervals(net.prior, net.prior_scene(z.shape[:3], level), z).bits

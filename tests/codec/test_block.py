@@ -9,6 +9,7 @@ from vlaezip.codec import block
 from vlaezip.codec import dream as dreams
 from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
+from vlaezip.coding.logistic import intervals
 from vlaezip.errors import CorruptFile
 from vlaezip.model import local_ar, weights
 
@@ -90,7 +91,7 @@ def posterior_bits(model, x, z):
     """What z costs under q(z|x): the refund."""
     q = block.posterior(model, x)
     grid = model.steps(None).grid(z.size // z.shape[3], tuple(range(z.shape[3])))
-    _, freqs = block.intervals(q.mixture(), grid, z.reshape(-1))
+    _, freqs = intervals(q.mixture(), grid, z.reshape(-1))
     return 22 * z.size - np.log2(freqs).sum()
 
 

@@ -1,4 +1,4 @@
-"""Bits-back with many draws: its parts, its law, its price; and that more draws are worth having."""
+"""Bits-back with many draws: its parts, its law, its price; and that more draws are log_weights having."""
 
 import math
 
@@ -13,7 +13,7 @@ from vlaezip.codec import block as codec
 from vlaezip.codec import coupled_draws
 from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
-from vlaezip.coding.categorical import choice, edges, log2, uniform
+from vlaezip.coding.categorical import categorical, cumulative_table, log2, uniform
 from vlaezip.errors import CorruptFile
 from vlaezip.model import local_ar
 
@@ -49,25 +49,25 @@ def test_log2_is_right_to_two_units():
 
 
 @given(seeds, st.integers(1, 70), st.integers(1, 5))
-def test_edges_are_the_weights_and_leave_none_out(seed, count, spread):
+def test_tables_are_the_weights_and_leave_none_out(seed, count, spread):
     rng = np.random.default_rng(seed)
-    worth = rng.normal(0, 10.0**spread * 65536, (4, count)).astype(np.int64)
-    found = edges(worth)
+    log_weights = rng.normal(0, 10.0**spread * 65536, (4, count)).astype(np.int64)
+    found = cumulative_table(log_weights)
     assert found[:, 0].tolist() == [0] * 4
     assert found[:, -1].tolist() == [1 << 22] * 4
     assert (np.diff(found) > 0).all()
-    weights = np.exp2((worth - worth.max(1, keepdims=True)) / 65536)
+    weights = np.exp2((log_weights - log_weights.max(1, keepdims=True)) / 65536)
     assert abs(np.diff(found) / 2**22 - weights / weights.sum(1, keepdims=True)).max() < 0.02
 
 
 @settings(max_examples=40)
 @given(seeds, st.integers(1, 3), st.integers(0, 30))
-def test_choices_keep_the_law_both_ways(seed, lanes, count):
+def test_symbols_keep_the_law_both_ways(seed, lanes, count):
     rng = np.random.default_rng(seed)
     counts = rng.integers(1, rng.choice([2, 5, 1 << 22], count) + 1)
-    table = edges(rng.integers(0, 1 << 20, (count, 5)))
+    table = cumulative_table(rng.integers(0, 1 << 20, (count, 5)))
     message = some_bits(seed, 60, lanes)
-    for pair, many in ((uniform(counts), counts), (choice(table), np.full(count, 5))):
+    for pair, many in ((uniform(counts), counts), (categorical(table), np.full(count, 5))):
         symbols = rng.integers(0, many)
         after, found = pair.pop(pair.push(message, symbols))
         assert same(after, message)
@@ -85,8 +85,8 @@ def test_uniform_symbols_cost_their_logarithm():
     assert price == pytest.approx(np.log2(counts).sum(), abs=0.5)
 
 
-def test_choices_from_a_stack_that_runs_dry_are_corrupt():
-    for pair in (uniform(np.full(9, 1 << 20)), choice(edges(np.zeros((40, 4), np.int64)))):
+def test_symbols_from_a_stack_that_runs_dry_are_corrupt():
+    for pair in (uniform(np.full(9, 1 << 20)), categorical(cumulative_table(np.zeros((40, 4), np.int64)))):
         with pytest.raises(CorruptFile):
             pair.pop(ans.empty(1))
 
@@ -108,7 +108,7 @@ def test_cells_hold_the_points_that_z_is_drawn_at(seed):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("grey", [False, True])
-def test_worth_is_the_mass_of_each_picture(kind, grey):
+def test_log_weights_is_the_mass_of_each_picture(kind, grey):
     if grey and kind == "binary":
         grey = False
     net, x = RANDOM[kind], samples(kind)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixtures import random_mixture, seeds
 
-from vlaezip.coding import ans
+from vlaezip.coding import ans, mixture_codec
 from vlaezip.coding.bits_back import Codec, bits_back, latent_first
 from vlaezip.coding.logistic import Mixture, intervals, uniform_grid
 from vlaezip.errors import CorruptFile
@@ -60,13 +60,13 @@ def probabilities(mix, n, count):
 
 def single(mix, n, count):
     """One symbol in 0..count - 1 under a row of mixtures."""
-    mix, grid = row(mix, n), uniform_grid(1, 1, 0, count)
+    vector = mixture_codec.codec(row(mix, n), uniform_grid(1, 1, 0, count))
 
     def push(message, symbol):
-        return ans.push(message, *intervals(mix, grid, np.array([symbol], np.int32)), np.array([0, 1]))
+        return vector.push(message, np.array([symbol], np.int32))
 
     def pop(message):
-        message, symbols = ans.pop(message, mix, grid)
+        message, symbols = vector.pop(message)
         return message, int(symbols[0])
 
     return Codec(push, pop)

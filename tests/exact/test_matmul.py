@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixtures import seeds
 
-from vlaezip.exact import matmul
+from vlaezip.exact import matmul, microkernel
 from vlaezip.exact.law import ACTIVATION_MAX
 
 ROOT = Path(__file__).parents[2]
@@ -22,11 +22,11 @@ GENERIC = {"NUMBA_CPU_NAME": "generic"}  # without any instructions that not eve
 
 def run(layers, layer, kind, x, outputs):
     """product() of one of some layers, in buffers of whole tiles."""
-    rows = matmul.room(len(x), matmul.ROWS)
-    inputs = matmul.aligned((rows, matmul.room(max(x.shape[1], outputs), matmul.LINE)), np.int16)
+    rows = matmul.round_up(len(x), microkernel.TILE_ROWS)
+    inputs = matmul.aligned_zeros((rows, matmul.round_up(max(x.shape[1], outputs), matmul.LINE)), np.int16)
     inputs[: len(x), : x.shape[1]] = x
-    dtype = np.int32 if kind == matmul.PLAIN else np.int16
-    out = matmul.aligned((rows, matmul.room(outputs, matmul.LANES)), dtype)
+    dtype = np.int32 if kind == microkernel.PLAIN else np.int16
+    out = matmul.aligned_zeros((rows, matmul.round_up(outputs, microkernel.LANES)), dtype)
     matmul.product(matmul.pack(layers), layer, kind, inputs, out, len(x))
     return out[: len(x), :outputs]
 
@@ -39,8 +39,8 @@ def test_products_are_int64_arithmetic_at_the_edge_of_the_law(seed, inputs, outp
     x = extremes(rng, weight, largest, rows)
     layers = [make(*edge_layer(rng, 3, 2)), make(weight, bias, shift, largest)]
     expected = reference.affine(x, weight, bias, shift)
-    assert (run(layers, 1, matmul.PLAIN, x, outputs) == expected).all()
-    assert (run(layers, 1, matmul.RECTIFIED, x, outputs) == np.clip(expected, 0, ACTIVATION_MAX)).all()
+    assert (run(layers, 1, microkernel.PLAIN, x, outputs) == expected).all()
+    assert (run(layers, 1, microkernel.RECTIFIED, x, outputs) == np.clip(expected, 0, ACTIVATION_MAX)).all()
 
 
 @settings(max_examples=20, deadline=None)
@@ -51,7 +51,7 @@ def test_residual_products_add_their_inputs(seed, width):
     weight, largest = weight // 2048, np.full(width, ACTIVATION_MAX)
     x = rng.integers(0, ACTIVATION_MAX + 1, (7, width))
     expected = x + reference.affine(x, weight, bias // 2, shift)
-    found = run([make(weight, bias // 2, shift, largest)], 0, matmul.RESIDUAL, x, width)
+    found = run([make(weight, bias // 2, shift, largest)], 0, microkernel.RESIDUAL, x, width)
     assert (found == np.clip(expected, 0, ACTIVATION_MAX)).all()
 
 
@@ -69,5 +69,5 @@ def compare():
     for outputs in range(5, 90, 12):
         weight, bias, shift, largest = edge_layer(rng, 31, outputs)
         x = extremes(rng, weight, largest, 7)
-        found = run([make(weight, bias, shift, largest)], 0, matmul.PLAIN, x, outputs)
+        found = run([make(weight, bias, shift, largest)], 0, microkernel.PLAIN, x, outputs)
         assert (found == reference.affine(x, weight, bias, shift)).all()

@@ -31,7 +31,7 @@ NAMES = {  # of each module, what is used
     "numba.core.datamodel.models": "PrimitiveModel",
     "numba.core.registry": "cpu_target",
     "numba.core.serialize": "dumps",
-    "numba.core.types": "Array Integer Type int64 void",
+    "numba.core.types": "Array Integer NamedUniTuple Type int64 void",
 }
 PRIVATE = sorted((module, name) for module, names in NAMES.items() for name in names.split())
 

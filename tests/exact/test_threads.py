@@ -12,7 +12,7 @@ from vlaezip.exact import threads
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"), [("1", 1), ("2", 2), ("64", threads.MOST), ("", None), ("0", None), ("many", None)]
+    ("told", "expected"), [("1", 1), ("2", 2), ("64", threads.MAX_THREADS), ("", None), ("0", None), ("many", None)]
 )
 def test_the_number_of_threads_without_torch(told, expected):
     """The child has no torch to ask."""
@@ -20,7 +20,7 @@ def test_the_number_of_threads_without_torch(told, expected):
     environment = os.environ | {"OMP_NUM_THREADS": told}
     found = int(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert found == (expected or min(threads.MOST, cores))
+    assert found == (expected or min(threads.MAX_THREADS, cores))
 
 
 @pytest.mark.parametrize("there", [[], ["get_num_threads"]])

@@ -12,8 +12,8 @@ from mixtures import seeds
 from vlaes import CONFIGS, MODELS, latents, pictures
 
 from vlaezip.device import transforms as convs_torch
-from vlaezip.exact import conv3, matmul, threads
-from vlaezip.exact.conv3 import Sheet
+from vlaezip.exact import conv3, microkernel, threads
+from vlaezip.exact.conv3 import PaddedMap
 from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX
 from vlaezip.model import transforms
 from vlaezip.model.transforms import STEM, Runner, Stack
@@ -55,7 +55,7 @@ def test_convolutions_are_int64_arithmetic_at_the_edge_of_the_law(seed, shape, i
         x[0, :3, :3] = (largest * np.sign(weight[0])).reshape(3, 3, inputs)
         x[-1, -3:, -3:] = -(largest * np.sign(weight[-1])).reshape(3, 3, inputs)
     expected, layer = reference.conv3(x, weight, bias, shift), make(weight, bias, shift, largest)
-    seen, out = Sheet(shape, inputs), Sheet(shape, outputs)
+    seen, out = PaddedMap(shape, inputs), PaddedMap(shape, outputs)
     seen.inner[:] = x
     runner(layer, True).begin(seen, out)
     assert (out.inner == np.clip(expected, -STREAM_MAX - 1, STREAM_MAX)).all()
@@ -65,7 +65,7 @@ def test_convolutions_are_int64_arithmetic_at_the_edge_of_the_law(seed, shape, i
 @settings(max_examples=30, deadline=None)
 @given(seeds, shapes, st.integers(1, 40))
 def test_blocks_are_int64_arithmetic(seed, shape, width):
-    rng, there, blocks = np.random.default_rng(seed), Sheet(shape, width), []
+    rng, there, blocks = np.random.default_rng(seed), PaddedMap(shape, width), []
     there.inner[:] = x = rng.integers(-STREAM_MAX - 1, STREAM_MAX + 1, (*shape, width))
     for _ in range(2):
         a, b = (layer_of(rng, width, copies) for copies in (9, 1))
@@ -96,7 +96,7 @@ def test_strips_and_threads_leave_no_seams(name, monkeypatch):
     x, z = pictures((3, 9 * model.config.stride, 40)), latents(model, (3, 9, 10))
     whole = model.nets.analyse(x), *model.nets.synthesise(z, 0)
     monkeypatch.setattr(transforms, "STRIP", 24)
-    monkeypatch.setattr(conv3, "SHARE", 64)
+    monkeypatch.setattr(conv3, "THREAD_SHARE", 64)
     for count in (1, 2):
         monkeypatch.setattr(threads, "count", lambda count=count: count)
         found = model.nets.analyse(x), *model.nets.synthesise(z, 0)
@@ -135,8 +135,8 @@ def test_cells_are_those_of_torch_in_another_order(shape, c, n):
     assert (out == x).all()
 
 
-def test_sheets_have_room_beyond_their_places():
-    there = Sheet((2, 3, 4), 5)
+def test_padded_maps_have_room_beyond_their_places():
+    there = PaddedMap((2, 3, 4), 5)
     assert there.inner.shape == (2, 3, 4, 5)
-    assert there.memory.shape[1] % matmul.LANES == 0
+    assert there.memory.shape[1] % microkernel.LANES == 0
     assert np.shares_memory(there.inner, there.memory)

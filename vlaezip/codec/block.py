@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from vlaezip.codec import coupled_draws
 from vlaezip.codec.coupled_draws import Points
-from vlaezip.coding import ans
+from vlaezip.coding import ans, mixture_codec
 from vlaezip.coding.ans import Message
 from vlaezip.coding.bits_back import Codec, bits_back, latent_first, whitened
 from vlaezip.coding.categorical import Longs
-from vlaezip.coding.deep_stack import Deep, length, lift, sink, whole
-from vlaezip.coding.logistic import Ints, intervals
+from vlaezip.coding.deep_stack import DeepStack, flatten, refill, spill, word_count
+from vlaezip.coding.logistic import Ints
 from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
 from vlaezip.format.tiles import Tile, split
@@ -63,18 +63,13 @@ def first_latent(model: Vlae, x: Ints) -> Ints:
 def posterior_codec(model: Vlae, q: Posterior) -> Codec:
     """z under q(z|x), on the fine grid."""
     shape, steps = q.mean.shape, model.steps(None)
-    mix = q.mixture()
-    grid = steps.grid(q.mean.size // shape[3], tuple(range(shape[3])))
+    flat = mixture_codec.codec(q.mixture(), steps.grid(q.mean.size // shape[3], tuple(range(shape[3]))))
 
-    def push(message: Message, z: Any) -> Message:
-        starts, freqs = intervals(mix, grid, z.reshape(-1))
-        return ans.push(message, starts, freqs, np.array([0, z.size]))
-
-    def pop(message: Message) -> tuple[Message, Any]:
-        message, z = ans.pop(message, mix, grid)
+    def pop(message: Message) -> tuple[Message, Ints]:
+        message, z = flat.pop(message)
         return message, z.reshape(shape)
 
-    return Codec(push, pop)
+    return Codec(lambda message, z: flat.push(message, z.reshape(-1)), pop)
 
 
 def prior_codec(model: Vlae, shape: Shape, level: int | None) -> Codec:
@@ -149,27 +144,27 @@ def push_blocks(
     """Push blocks on one stack. Raises CorruptFile where a refund finds too few bits to take, and TooLong after a block
     that leaves more than `most` words.
     """
-    stack, lanes = Deep(message), len(message.heads)
+    stack, lanes = DeepStack(message), len(message.heads)
     for number, x in enumerate(blocks):
         shape = x.shape[:3]
-        top, below = lift(stack, reach := within_reach(model, shape, lanes))
-        stack = sink(Deep(block_codec(model, shape, grey, refund, number, draws).push(top, x), below), reach)
-        if length(stack) > most:
+        top, below = refill(stack, reach := within_reach(model, shape, lanes))
+        stack = spill(DeepStack(block_codec(model, shape, grey, refund, number, draws).push(top, x), below), reach)
+        if word_count(stack) > most:
             raise TooLong
-    return whole(stack)
+    return flatten(stack)
 
 
 def pop_blocks(
     model: Vlae, message: Message, shapes: list[Shape], grey: bool, refund: Refund, draws: int = 1
 ) -> Iterator[Ints]:
     """Inverse of push_blocks: blocks of known shapes, the last first. Raises CorruptFile."""
-    stack, lanes = Deep(Message(message.heads, message.words[:0]), (message.words,)), len(message.heads)
+    stack, lanes = DeepStack(Message(message.heads, message.words[:0]), (message.words,)), len(message.heads)
     for number, shape in reversed(list(enumerate(shapes))):
-        top, below = lift(stack, within_reach(model, shape, lanes))
+        top, below = refill(stack, within_reach(model, shape, lanes))
         top, x = block_codec(model, shape, grey, refund, number, draws).pop(top)
-        stack = Deep(top, below)
+        stack = DeepStack(top, below)
         yield x
-    finish(whole(stack))
+    finish(flatten(stack))
 
 
 def finish(message: Message) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from vlaezip.coding.ans import Message
 from vlaezip.coding.bits_back import Codec
-from vlaezip.coding.categorical import Longs, choice, edges, log2, uniform
+from vlaezip.coding.categorical import Longs, categorical, cumulative_table, log2, uniform
 from vlaezip.coding.logistic import Grid, Ints, Mixture, intervals
 from vlaezip.coding.quantiles import quantiles
 from vlaezip.coding.tables import PRECISION
@@ -84,7 +84,7 @@ def codec(
     def weighed(q: Points, x: Any, noise: Longs, moves: Longs) -> tuple[Codec, list[Ints]]:
         each = [q.at((noise + move) % POINTS) for move in moves]
         log_weights = [log_joint(x, z) - log2(np.maximum(q.cells(z)[1], 1)).sum(1) for z in each]
-        return choice(edges(np.stack(log_weights, 1))), each
+        return categorical(cumulative_table(np.stack(log_weights, 1))), each
 
     def push(message: Message, x: Any) -> Message:
         q = posterior(x)

@@ -1,7 +1,8 @@
 """rANS with 64-bit heads on one shared stack of 32-bit words (Duda 2013; interleaved as in Giesen 2014).
 
-A message is a value: nothing here changes one. Symbol i of a vector is coded by lane i mod L. Heads stay in
-[2**31, 2**63). A stack that runs dry is a corrupt file, never random data.
+A symbol is an interval of 0..2**22, its start and its frequency; which one, modules above know. A message is a value:
+nothing here changes one. Symbol i of a vector is coded by lane i mod L. Heads stay in [2**31, 2**63). A stack that runs
+dry is a corrupt file, never random data.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaezip.coding.logistic import Grid, Ints, Mixture
-from vlaezip.coding.quantiles import BATCH, END, FOUND, ROWS, START, TARGET, find, guesses
 from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
 from vlaezip.exact.kernel_cache import kernel
@@ -104,42 +103,33 @@ def push(message: Message, starts: NDArray[np.uint32], freqs: NDArray[np.uint32]
     return Message(heads, np.concatenate([message.words, words[:count]]))
 
 
-@kernel()
-def pop_kernel(
-    heads: Any, words: Any, first: int, weights: Any, means: Any, scales: Any, middles: Any, widths: Any, step: Any,
-    low: Any, count: Any, symbols: Any,
-) -> int:  # fmt: skip
-    """Pop one vector from symbol `first` on. -> number of words left, or -1 if the stack ran dry.
+def push_vector(message: Message, starts: NDArray[np.uint32], freqs: NDArray[np.uint32]) -> Message:
+    """push() of one vector."""
+    return push(message, starts, freqs, np.array([0, len(starts)]))
 
-    As many symbols as there are lanes know their targets at once: they are looked for together, then taken in order.
+
+@kernel(inline="always")
+def target(head: Any) -> Any:
+    """Where in 0..2**22 the next symbol of a lane lies."""
+    return np.int64(head & MASK)
+
+
+@kernel(inline="always")
+def pop_symbol(head: Any, words: Any, left: int, start: Any, freq: Any) -> Any:
+    """Pop the symbol that holds the target. -> the new head, and the number of words left, -1 if the stack ran dry.
+
+    The head is returned for kernels to store, as numba counts references to arrays that an inlined function changes.
     """
-    left, lanes = len(words), len(heads)
-    batch = np.empty((ROWS, BATCH), np.int64)
-    lane = first % lanes
-    for done in range(0, len(symbols), min(lanes, BATCH)):
-        n = min(lanes, BATCH, len(symbols) - done)
-        for j in range(n):
-            at = lane + j - (lanes if lane + j >= lanes else 0)
-            batch[TARGET, j] = np.int64(heads[at] & MASK)
-        find(weights, means, scales, middles, widths, step, low, count, done, n, batch)
-        for j in range(n):
-            start = batch[START, j]
-            head = np.uint64(batch[END, j] - start) * (heads[lane] >> SHIFT) + np.uint64(batch[TARGET, j] - start)
-            if head < LOW:
-                if left == 0:
-                    return -1
-                left -= 1
-                head = (head << WORD) | np.uint64(words[left])
-            heads[lane] = head
-            symbols[done + j] = batch[FOUND, j]
-            lane = lane + 1 if lane + 1 < lanes else 0
-    return left
+    head = np.uint64(freq) * (head >> SHIFT) + ((head & MASK) - np.uint64(start))
+    if head < LOW:
+        left -= 1
+        if left >= 0:
+            head = (head << WORD) | np.uint64(words[left])
+    return head, left
 
 
-def pop(message: Message, mix: Mixture, grid: Grid) -> tuple[Message, Ints]:
-    """Pop one vector of N symbols. Raises CorruptFile when the stack runs dry."""
-    heads, symbols = message.heads.copy(), np.empty(len(grid.step), np.int32)
-    left = pop_kernel(heads, message.words, 0, *mix, *guesses(mix), *grid, symbols)
+def after_pops(heads: NDArray[np.uint64], words: NDArray[np.uint32], left: int) -> Message:
+    """The message of which so many words are left. Raises CorruptFile if these are -1: the stack ran dry."""
     if left < 0:
         raise CorruptFile("the data ends before the picture does")
-    return Message(heads, message.words[:left]), symbols
+    return Message(heads, words[:left])

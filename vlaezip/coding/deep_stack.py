@@ -8,43 +8,43 @@ from numpy.typing import NDArray
 from vlaezip.coding.ans import Message
 
 
-class Deep(NamedTuple):
-    """A message, and what lies under its words: arrays, the lowest first. The law: whole() knows no difference."""
+class DeepStack(NamedTuple):
+    """A message, and what lies under its words: arrays, the lowest first. The law: flatten() knows no difference."""
 
     message: Message
     below: tuple[NDArray[np.uint32], ...] = ()
 
 
-def sink(deep: Deep, count: int) -> Deep:
-    """At most so many words on top."""
-    message, words = deep.message, deep.message.words
+def spill(stack: DeepStack, count: int) -> DeepStack:
+    """Move words down, so that at most so many are on top."""
+    message, words = stack.message, stack.message.words
     if len(words) <= count:
-        return deep
+        return stack
     down, up = np.split(words, [len(words) - count])
-    return Deep(Message(message.heads, up.copy()), (*deep.below, down.copy()))
+    return DeepStack(Message(message.heads, up.copy()), (*stack.below, down.copy()))
 
 
-def lift(deep: Deep, count: int) -> Deep:
-    """At least so many words on top, as far as there are any."""
-    (heads, words), below = (deep.message.heads, deep.message.words), deep.below
+def refill(stack: DeepStack, count: int) -> DeepStack:
+    """Move words up, so that at least so many are on top, as far as there are any."""
+    (heads, words), below = (stack.message.heads, stack.message.words), stack.below
     if len(words) >= count or not below:
-        return deep
+        return stack
     up = [words]
     while below and (missing := count - sum(map(len, up))) > 0:
         last = below[-1]
         keep = max(0, len(last) - missing)
         up.insert(0, last[keep:])
         below = (*below[:-1], last[:keep]) if keep else below[:-1]
-    return Deep(Message(heads, np.concatenate(up)), below)
+    return DeepStack(Message(heads, np.concatenate(up)), below)
 
 
-def length(deep: Deep) -> int:
-    """Words of the whole."""
-    return sum(map(len, deep.below)) + len(deep.message.words)
+def word_count(stack: DeepStack) -> int:
+    """Number of words, on top and below."""
+    return sum(map(len, stack.below)) + len(stack.message.words)
 
 
-def whole(deep: Deep) -> Message:
+def flatten(stack: DeepStack) -> Message:
     """The message with all of its words."""
-    return (
-        Message(deep.message.heads, np.concatenate([*deep.below, deep.message.words])) if deep.below else deep.message
-    )
+    if not stack.below:
+        return stack.message
+    return Message(stack.message.heads, np.concatenate([*stack.below, stack.message.words]))

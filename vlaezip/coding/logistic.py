@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vlaezip.coding.tables import (
     INVERSE,
     INVERSE_BITS,
+    PER_SYMBOL,
     PRECISION,
     SCALES_PER_NAT,
     SIGMOID,
@@ -30,7 +31,7 @@ MEAN_BITS = 6  # a net's mean is in 1/64 of S / 16
 LOG_LOW, LOG_HIGH = -5 * SCALES_PER_NAT, 7 * SCALES_PER_NAT  # of a net's log-scales
 ACC_BITS = WEIGHT_BITS + SIGMOID_BITS
 LOGIT_CUT = len(WEIGHT)
-NARROW = SIGMOID.astype(np.int32)  # half the cache
+SIGMOID_INT32 = SIGMOID.astype(np.int32)  # half the cache
 
 
 class Mixture(NamedTuple):
@@ -55,35 +56,34 @@ def uniform_grid(size: int, step: int, low: int, count: int) -> Grid:
 
 
 @kernel(forceinline=True)
-def interval(weights: Any, means: Any, scales: Any, i: Any, step: Any, low: Any, count: Any, k: Any) -> tuple[Any, Any]:
+def interval(mix: Any, grid: Any, i: Any, k: Any) -> tuple[Any, Any]:
     """Start and end of symbol k of mixture i in units of 2**-22; each symbol of the grid has at least one unit."""
-    unit, at, rest = 16 * np.int64(step), np.int64(k) - low, TOTAL - np.int64(count)
+    unit, count = PER_SYMBOL * np.int64(grid.step[i]), np.int64(grid.count[i])
+    at, rest = np.int64(k) - grid.low[i], TOTAL - count
     edge = unit * k - (unit >> 1)
     below = upto = np.int64(0)
-    for c in range(weights.shape[1]):
-        weight, inverse = np.int64(weights[i, c]), INVERSE[np.uint64(scales[i, c])]
-        place = (edge - means[i, c]) * inverse
-        t = min(max(place >> INVERSE_BITS, -SIGMOID_HALF), SIGMOID_HALF - 1)
-        below += weight * NARROW[np.uint64(t + SIGMOID_HALF)]
-        t = min(max((place + unit * inverse) >> INVERSE_BITS, -SIGMOID_HALF), SIGMOID_HALF - 1)
-        upto += weight * NARROW[np.uint64(t + SIGMOID_HALF)]
+    for c in range(mix.weights.shape[1]):
+        weight, inverse = np.int64(mix.weights[i, c]), INVERSE[np.uint64(mix.scales[i, c])]
+        position = (edge - mix.means[i, c]) * inverse
+        t = min(max(position >> INVERSE_BITS, -SIGMOID_HALF), SIGMOID_HALF - 1)
+        below += weight * SIGMOID_INT32[np.uint64(t + SIGMOID_HALF)]
+        t = min(max((position + unit * inverse) >> INVERSE_BITS, -SIGMOID_HALF), SIGMOID_HALF - 1)
+        upto += weight * SIGMOID_INT32[np.uint64(t + SIGMOID_HALF)]
     start = ((below * rest) >> ACC_BITS) + at if at > 0 else np.int64(0)
     end = ((upto * rest) >> ACC_BITS) + at + 1 if at + 1 < count else np.int64(TOTAL)
     return start, end
 
 
 @kernel()
-def interval_kernel(
-    weights: Any, means: Any, scales: Any, step: Any, low: Any, count: Any, symbols: Any, starts: Any, freqs: Any
-) -> None:
-    """intervals(), into its two results."""
+def interval_kernel(mix: Any, grid: Any, symbols: Any, starts: Any, freqs: Any) -> None:
+    """Compute intervals() into its two results."""
     for i in range(len(symbols)):
-        start, end = interval(weights, means, scales, i, step[i], low[i], count[i], np.int64(symbols[i]))
+        start, end = interval(mix, grid, i, np.int64(symbols[i]))
         starts[i], freqs[i] = start, end - start
 
 
 def intervals(mix: Mixture, grid: Grid, symbols: Ints) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """Start and frequency of each symbol, in units of 2**-22. Symbols must lie on the grid."""
     starts, freqs = (np.empty(len(symbols), np.uint32) for _ in range(2))
-    interval_kernel(*mix, *grid, symbols, starts, freqs)
+    interval_kernel(mix, grid, symbols, starts, freqs)
     return starts, freqs

@@ -1,129 +1,136 @@
-"""Symbols of targets: the inverse of the mixtures' CDFs, several at a time.
+"""Quantiles of mixtures: the symbols that hold given targets, searched for several at a time.
 
 A first guess is the quantile of one logistic of the mixture's mean and variance; it is right for three pixels of four.
 What it misses goes on along secants, then by halving. Floats say where to look, integers what is found.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vlaezip.coding.logistic import Grid, Ints, Mixture, interval
-from vlaezip.coding.tables import PRECISION, SCALE_COUNT, SCALE_ZERO, SCALES_PER_NAT, WEIGHT_BITS
+from vlaezip.coding.tables import PER_SYMBOL, PRECISION, SCALE_COUNT, SCALE_ZERO, SCALES_PER_NAT, WEIGHT_BITS
 from vlaezip.exact.kernel_cache import kernel
 
 Floats = NDArray[np.float32]
-BATCH = 16  # symbols that are looked for together: their chains of dependent steps overlap
-TARGET, FOUND, START, END, LEAST, MOST, OPEN, ROWS = range(8)  # rows of a batch; OPEN: which are still looked for
+BATCH = 16  # symbols that are searched for together: their chains of dependent steps overlap
 SECANTS = 6  # rounds along secants, before it halves
-LEAST_MASS = 1024  # a symbol is taken to be worth at least that: no leap from where all is flat
+LEAST_MASS = 1024  # the least frequency that a secant step assumes: no leap from where all is flat
 
 LOGIT_BITS = 10
 MASS = (np.arange(1 << LOGIT_BITS) + 0.5) / (1 << LOGIT_BITS)
 LOGIT = np.log(MASS / (1 - MASS)).astype(np.float32)
 LOGIT_SHIFT = PRECISION - LOGIT_BITS
-# Variance of a logistic of each scale, in the units of means: (16 s pi)**2 / 3.
-VARIANCE = ((16 * np.pi * np.exp((np.arange(SCALE_COUNT) - SCALE_ZERO) / SCALES_PER_NAT)) ** 2 / 3).astype(np.float32)
+# Variance of a logistic of each scale s, in the units of means: (16 s pi)**2 / 3.
+PI_SCALE = PER_SYMBOL * np.pi * np.exp((np.arange(SCALE_COUNT) - SCALE_ZERO) / SCALES_PER_NAT)
+VARIANCE = (PI_SCALE**2 / 3).astype(np.float32)
 PER_WEIGHT = np.float32(2.0**-WEIGHT_BITS)
 SCALE_OF_DEVIATION = np.float32(np.sqrt(3) / np.pi)
 
 
-@kernel()
-def guess_kernel(weights: Any, means: Any, scales: Any, middles: Any, widths: Any) -> None:
-    """guesses(), into its two results, which may be longer than the mixtures."""
-    for i in range(weights.shape[0]):
-        mean = square = np.float32(0)
-        for c in range(weights.shape[1]):
-            weight, m = np.float32(weights[i, c]), np.float32(means[i, c])
-            mean += weight * m
-            square += weight * (m * m + VARIANCE[np.uint64(scales[i, c])])
-        mean, square = mean * PER_WEIGHT, square * PER_WEIGHT
-        middles[i] = mean
-        widths[i] = np.sqrt(max(square - mean * mean, np.float32(0))) * SCALE_OF_DEVIATION
-
-
-def guesses(mix: Mixture) -> tuple[Floats, Floats]:
+class Guesses(NamedTuple):
     """Mean and scale of a logistic like each mixture, in 1/16: float32 [N]. Only speed hangs on it."""
-    middles, widths = (np.empty(len(mix.weights), np.float32) for _ in range(2))
-    guess_kernel(*mix, middles, widths)
-    return middles, widths
+
+    means: Floats
+    scales: Floats
 
 
-@kernel(forceinline=True)
-def begin(middle: Any, width: Any, step: Any, low: Any, count: Any, target: Any) -> Any:
-    """The first guess at the symbol that holds target."""
-    position = middle + width * LOGIT[np.uint64(target >> LOGIT_SHIFT)]
-    symbol = np.int64(np.floor(position / np.float32(16 * step) + np.float32(0.5)))
-    return min(max(symbol, np.int64(low)), np.int64(low) + count - 1)
-
-
-@kernel(forceinline=True)
-def advance(start: Any, end: Any, target: Any) -> Any:
-    """Symbols from one of this interval to about the one that holds target."""
-    return np.int64(
-        np.floor(np.float32(2 * target - start - end) / np.float32(2 * max(end - start, LEAST_MASS)) + np.float32(0.5))
-    )
+# A batch of symbols that are searched for: targets, the symbols found, where they start and end, and what they are at
+# the least and at the most. pending: the numbers of those that are not found yet come first. As numba counts no
+# references to records, kernels keep the memory that they lie in: an array of one.
+SEARCH = np.dtype([(n, np.int64, BATCH) for n in ("target", "symbol", "start", "end", "lowest", "highest", "pending")])
 
 
 @kernel()
-def find(
-    weights: Any, means: Any, scales: Any, middles: Any, widths: Any, step: Any, low: Any, count: Any, first: int,
-    n: int, batch: Any,
-) -> None:  # fmt: skip
-    """The symbols of mixtures first .. first + n that hold the targets batch[TARGET], with their intervals.
+def guess_kernel(mix: Any, guess: Any) -> None:
+    """Compute guesses() into its result, which may be longer than the mixtures."""
+    for i in range(mix.weights.shape[0]):
+        mean = square = np.float32(0)
+        for c in range(mix.weights.shape[1]):
+            weight, m = np.float32(mix.weights[i, c]), np.float32(mix.means[i, c])
+            mean += weight * m
+            square += weight * (m * m + VARIANCE[np.uint64(mix.scales[i, c])])
+        mean, square = mean * PER_WEIGHT, square * PER_WEIGHT
+        guess.means[i] = mean
+        guess.scales[i] = np.sqrt(max(square - mean * mean, np.float32(0))) * SCALE_OF_DEVIATION
 
-    batch: int64 [ROWS, BATCH], of which FOUND, START and END are the result.
+
+def guesses(mix: Mixture) -> Guesses:
+    """Where to begin to search for symbols of mixtures."""
+    guess = Guesses(*(np.empty(len(mix.weights), np.float32) for _ in range(2)))
+    guess_kernel(mix, guess)
+    return guess
+
+
+@kernel(forceinline=True)
+def first_guess(guess: Any, grid: Any, i: int, target: Any) -> Any:
+    """The symbol of mixture i that may hold target."""
+    position = guess.means[i] + guess.scales[i] * LOGIT[np.uint64(target >> LOGIT_SHIFT)]
+    symbol = np.int64(np.floor(position / np.float32(PER_SYMBOL * grid.step[i]) + np.float32(0.5)))
+    low = np.int64(grid.low[i])
+    return min(max(symbol, low), low + grid.count[i] - 1)
+
+
+@kernel(forceinline=True)
+def secant_step(start: Any, end: Any, target: Any) -> Any:
+    """How many symbols the one that holds target is away from that of this interval, about."""
+    mass = np.float32(2 * max(end - start, LEAST_MASS))
+    return np.int64(np.floor(np.float32(2 * target - start - end) / mass + np.float32(0.5)))
+
+
+@kernel()
+def find(mix: Any, guess: Any, grid: Any, first: int, n: int, memory: Any) -> None:
+    """Search for the symbols of mixtures first .. first + n that hold the targets, and their intervals.
+
+    memory: a SEARCH, of which the targets are set.
     """
+    search = memory[0]
     for j in range(n):
         i = first + j
-        batch[FOUND, j] = begin(middles[i], widths[i], step[i], low[i], count[i], batch[TARGET, j])
-        batch[LEAST, j], batch[MOST, j] = low[i], np.int64(low[i]) + count[i] - 1
-        batch[OPEN, j] = j
+        search.symbol[j] = first_guess(guess, grid, i, search.target[j])
+        search.lowest[j], search.highest[j] = grid.low[i], np.int64(grid.low[i]) + grid.count[i] - 1
+        search.pending[j] = j
     rounds = 0
     while True:
         missed = 0
-        for p in range(n):  # without a branch, so that looks at different symbols overlap
-            j = batch[OPEN, p]
-            i = first + j
-            start, end = interval(weights, means, scales, i, step[i], low[i], count[i], batch[FOUND, j])
-            batch[START, j], batch[END, j] = start, end
-            batch[OPEN, missed] = j
-            missed += (batch[TARGET, j] < start) | (batch[TARGET, j] >= end)
+        for p in range(n):  # without a branch, so that searches for different symbols overlap
+            j = search.pending[p]
+            start, end = interval(mix, grid, first + j, search.symbol[j])
+            search.start[j], search.end[j] = start, end
+            search.pending[missed] = j
+            missed += (search.target[j] < start) | (search.target[j] >= end)
         if missed == 0:
             return
         n, rounds = missed, rounds + 1
         for p in range(n):
-            j = batch[OPEN, p]
-            if batch[TARGET, j] < batch[START, j]:
-                batch[MOST, j] = batch[FOUND, j] - 1
+            j = search.pending[p]
+            if search.target[j] < search.start[j]:
+                search.highest[j] = search.symbol[j] - 1
             else:
-                batch[LEAST, j] = batch[FOUND, j] + 1
+                search.lowest[j] = search.symbol[j] + 1
             if rounds <= SECANTS:
-                there = batch[FOUND, j] + advance(batch[START, j], batch[END, j], batch[TARGET, j])
-                batch[FOUND, j] = min(max(there, batch[LEAST, j]), batch[MOST, j])
+                there = search.symbol[j] + secant_step(search.start[j], search.end[j], search.target[j])
+                search.symbol[j] = min(max(there, search.lowest[j]), search.highest[j])
             else:
-                batch[FOUND, j] = (batch[LEAST, j] + batch[MOST, j]) >> 1
+                search.symbol[j] = (search.lowest[j] + search.highest[j]) >> 1
 
 
 @kernel()
-def quantile_kernel(
-    weights: Any, means: Any, scales: Any, middles: Any, widths: Any, step: Any, low: Any, count: Any, targets: Any,
-    symbols: Any,
-) -> None:  # fmt: skip
-    """quantiles(), into its result."""
-    batch = np.empty((ROWS, BATCH), np.int64)
+def quantile_kernel(mix: Any, guess: Any, grid: Any, targets: Any, symbols: Any) -> None:
+    """Compute quantiles() into its result."""
+    memory = np.empty(1, SEARCH)
     for first in range(0, len(targets), BATCH):
         n = min(BATCH, len(targets) - first)
         for j in range(n):
-            batch[TARGET, j] = targets[first + j]
-        find(weights, means, scales, middles, widths, step, low, count, first, n, batch)
+            memory[0].target[j] = targets[first + j]
+        find(mix, guess, grid, first, n, memory)
         for j in range(n):
-            symbols[first + j] = batch[FOUND, j]
+            symbols[first + j] = memory[0].symbol[j]
 
 
 def quantiles(mix: Mixture, grid: Grid, targets: NDArray[np.uint32]) -> Ints:
     """The symbols whose intervals hold the targets [N], each below 2**22: the inverse of the CDF."""
     symbols = np.empty(len(targets), np.int32)
-    quantile_kernel(*mix, *guesses(mix), *grid, targets, symbols)
+    quantile_kernel(mix, guesses(mix), grid, targets, symbols)
     return symbols

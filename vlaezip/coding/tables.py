@@ -14,6 +14,7 @@ SIGMOID_BITS = 18
 SIGMOID_STEPS = 384  # table steps to one scale of the logistic
 SIGMOID_HALF = 4096  # the table reaches 4096 / 384 = 10.7 scales to either side
 POSITION_BITS = 4  # positions and means are in 1/16 of a symbol
+PER_SYMBOL = 1 << POSITION_BITS
 INVERSE_BITS = 16
 LOGITS_PER_NAT = 64
 SCALES_PER_NAT = 16

@@ -28,7 +28,7 @@ from platformdirs import user_cache_path
 
 SOURCES = ("coding", "errors", "exact", "model")  # what kernels are made of, constants included: rooms and modules
 NAME = "vlaezip"
-SUM = hashlib.sha256().digest_size  # bytes of the checksum that a file begins with
+CHECKSUM_SIZE = hashlib.sha256().digest_size  # bytes at the beginning of a file
 
 if hasattr(os, "register_at_fork"):  # else a child that is forked while a thread compiles waits for that for ever
     os.register_at_fork(
@@ -45,14 +45,14 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
 
     def compiled(function: Function) -> Function:
         dispatcher: Any = numba.njit(nogil=True, **options)(function)
-        dispatcher._cache = Kept(function)  # what numba's own cache=True does
+        dispatcher._cache = KernelCache(function)  # what numba's own cache=True does
         return dispatcher  # type: ignore[no-any-return]
 
     return compiled
 
 
 def digest_of(package: Path) -> str:
-    """Of all sources of kernels; nothing where there are none to read."""
+    """The digest of all sources of kernels; nothing where there are none to read."""
     paths = [path for name in SOURCES for path in (package / f"{name}.py", *sorted((package / name).glob("*.py")))]
     try:
         parts = [(path.relative_to(package).as_posix(), path.read_bytes()) for path in paths if path.exists()]
@@ -70,7 +70,7 @@ def folder() -> Path | None:
     machine = registry.cpu_target.target_context.codegen().magic_tuple()
     state = DIGEST, numba.__version__, llvmlite.__version__, sys.implementation.cache_tag, machine
     name = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
-    return next((root / name for root in roots() if is_of_use(root / name)), None) if DIGEST else None
+    return next((root / name for root in roots() if is_usable(root / name)), None) if DIGEST else None
 
 
 def roots() -> Iterator[Path]:
@@ -98,7 +98,7 @@ def is_ours(root: Path) -> bool:
     return False
 
 
-def is_of_use(place: Path) -> bool:
+def is_usable(place: Path) -> bool:
     """Whether a folder holds kernels, or may."""
     with suppress(OSError):
         place.mkdir(parents=True, exist_ok=True)
@@ -106,8 +106,8 @@ def is_of_use(place: Path) -> bool:
     return False
 
 
-class Kept(NullCache):
-    """The kept code of one kernel. What cannot be read is not there, and what cannot be written is compiled again."""
+class KernelCache(NullCache):
+    """The code of one kernel, in files. What cannot be read is not there, what cannot be written is compiled again."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.name = f"{function.__module__}.{function.__qualname__}"
@@ -118,12 +118,12 @@ class Kept(NullCache):
         return None if (place := folder()) is None else str(place)
 
     def path(self, types: Any) -> Path | None:
-        """Of the code for these types of arguments."""
+        """The file of the code for these types of arguments."""
         number = hashlib.sha256(str(types).encode()).hexdigest()[:16]
         return None if (place := folder()) is None else place / f"{self.name}.{number}"
 
     def load_overload(self, types: Any, target: Any) -> Any:
-        """What was compiled for these types of arguments, or None."""
+        """Load what was compiled for these types of arguments, or None."""
         target.refresh()
         if (path := self.path(types)) is None or (payload := read(path)) is None:
             return None
@@ -151,6 +151,6 @@ def read(path: Path) -> bytes | None:
     """Inverse of write; None where there is nothing, or not what was written."""
     with suppress(OSError):
         data = path.read_bytes()
-        if hashlib.sha256(data[SUM:]).digest() == data[:SUM]:
-            return data[SUM:]
+        if hashlib.sha256(data[CHECKSUM_SIZE:]).digest() == data[:CHECKSUM_SIZE]:
+            return data[CHECKSUM_SIZE:]
     return None

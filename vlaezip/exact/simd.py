@@ -13,10 +13,10 @@ from numba.core import types
 from numba.core.datamodel import models
 from numba.extending import intrinsic, lower_builtin, register_model, type_callable
 
-SIZE = 16
-ONE, LONG, REAL = ir.IntType(32), ir.IntType(64), ir.DoubleType()
-ALL, LONGS, REALS = (ir.VectorType(kind, SIZE) for kind in (ONE, LONG, REAL))
-UNKNOWN = ir.Constant(ALL, ir.Undefined)
+WIDTH = 16
+INT32, INT64, DOUBLE = ir.IntType(32), ir.IntType(64), ir.DoubleType()
+INT32S, INT64S, DOUBLES = (ir.VectorType(kind, WIDTH) for kind in (INT32, INT64, DOUBLE))
+UNDEFINED = ir.Constant(INT32S, ir.Undefined)
 
 
 class Vector(types.Type):
@@ -34,22 +34,22 @@ class Model(models.PrimitiveModel):
     """Sixteen int32, as LLVM knows them."""
 
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, ALL)  # type: ignore[no-untyped-call]
+        super().__init__(manager, kind, INT32S)  # type: ignore[no-untyped-call]
 
 
-def everywhere(b: Any, value: Any) -> Any:
-    """One integer, sixteen times."""
-    one = b.trunc(value, ONE) if value.type.width > ONE.width else value
-    return b.shuffle_vector(b.insert_element(UNKNOWN, one, ONE(0)), UNKNOWN, ir.Constant(ALL, [0] * SIZE))
+def splat(b: Any, value: Any) -> Any:
+    """Repeat one integer in all places of a vector."""
+    one = b.trunc(value, INT32) if value.type.width > INT32.width else value
+    return b.shuffle_vector(b.insert_element(UNDEFINED, one, INT32(0)), UNDEFINED, ir.Constant(INT32S, [0] * WIDTH))
 
 
 def address(context: Any, b: Any, kind: Any, array: Any, at: Any, whole: bool = True) -> Any:
-    """Of an array's value number `at`, and the fifteen that follow if whole."""
+    """The address of an array's value number `at`, as that of a vector if whole."""
     place = b.gep(context.make_array(kind)(context, b, array).data, [at])
-    return b.bitcast(place, ir.VectorType(place.type.pointee, SIZE).as_pointer()) if whole else place
+    return b.bitcast(place, ir.VectorType(place.type.pointee, WIDTH).as_pointer()) if whole else place
 
 
-def operate(function: Any, build: Callable[[Any, Any, Any], Any]) -> None:
+def define_operator(function: Any, build: Callable[[Any, Any, Any], Any]) -> None:
     """Teach numba a function of two vectors, or of a vector and an integer."""
 
     def typed(context: Any) -> Any:
@@ -60,53 +60,53 @@ def operate(function: Any, build: Callable[[Any, Any, Any], Any]) -> None:
         return typer
 
     def lowered(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        return build(b, *(v if v.type == ALL else everywhere(b, v) for v in arguments))
+        return build(b, *(v if v.type == INT32S else splat(b, v) for v in arguments))
 
     type_callable(function)(typed)
     for kinds in ((Vector, Vector), (Vector, types.Integer), (types.Integer, Vector)):
         lower_builtin(function, *kinds)(lowered)  # type: ignore[no-untyped-call]
 
 
-# What follows is known to kernels alone, as operate() teaches them; in Python it has no body.
-def least(a: Any, b: Any) -> Any:
-    """The smaller of each two."""
+# What follows is known to kernels alone, as define_operator() teaches them; in Python it has no body.
+def minimum(a: Any, b: Any) -> Any:
+    """Take the smaller of each two."""
     raise NotImplementedError
 
 
-def most(a: Any, b: Any) -> Any:
-    """The larger of each two."""
+def maximum(a: Any, b: Any) -> Any:
+    """Take the larger of each two."""
     raise NotImplementedError
 
 
-operate(operator.add, lambda b, x, y: b.add(x, y))
-operate(operator.sub, lambda b, x, y: b.sub(x, y))
-operate(operator.mul, lambda b, x, y: b.mul(x, y))
-operate(operator.rshift, lambda b, x, y: b.ashr(x, y))
-operate(least, lambda b, x, y: b.select(b.icmp_signed("<", x, y), x, y))
-operate(most, lambda b, x, y: b.select(b.icmp_signed(">", x, y), x, y))
+define_operator(operator.add, lambda b, x, y: b.add(x, y))
+define_operator(operator.sub, lambda b, x, y: b.sub(x, y))
+define_operator(operator.mul, lambda b, x, y: b.mul(x, y))
+define_operator(operator.rshift, lambda b, x, y: b.ashr(x, y))
+define_operator(minimum, lambda b, x, y: b.select(b.icmp_signed("<", x, y), x, y))
+define_operator(maximum, lambda b, x, y: b.select(b.icmp_signed(">", x, y), x, y))
 
 
-def ordered(array: Any) -> bool:
+def is_contiguous(array: Any) -> bool:
     return isinstance(array, types.Array) and array.layout == "C" and isinstance(array.dtype, types.Integer)
 
 
-def build_same(typing: Any, value: Any) -> Any:
-    """One integer, sixteen times."""
+def build_broadcast(typing: Any, value: Any) -> Any:
+    """Repeat one integer in all places of a vector."""
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        return everywhere(b, arguments[0])
+        return splat(b, arguments[0])
 
     return VECTOR(value), build
 
 
 def build_load(typing: Any, array: Any, at: Any) -> Any:
-    """Sixteen neighbours, from an array's value number `at` on: of 16, of 32, or the lower half of 64 bits."""
+    """Load sixteen neighbours, from an array's value number `at` on: of 16, of 32, or the lower half of 64 bits."""
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
         values, width = b.load(address(context, b, array, *arguments), align=2), array.dtype.bitwidth
-        return values if width == 32 else (b.sext if width < 32 else b.trunc)(values, ALL)
+        return values if width == 32 else (b.sext if width < 32 else b.trunc)(values, INT32S)
 
-    return (VECTOR(array, types.int64), build) if ordered(array) else None
+    return (VECTOR(array, types.int64), build) if is_contiguous(array) else None
 
 
 def build_store(typing: Any, array: Any, at: Any, value: Any) -> Any:
@@ -117,48 +117,50 @@ def build_store(typing: Any, array: Any, at: Any, value: Any) -> Any:
         b.store(value if array.dtype.bitwidth == 32 else b.trunc(value, place.type.pointee), place, align=2)
         return context.get_dummy_value()
 
-    return (types.void(array, types.int64, VECTOR), build) if ordered(array) and array.dtype.bitwidth <= 32 else None
+    return (
+        (types.void(array, types.int64, VECTOR), build) if is_contiguous(array) and array.dtype.bitwidth <= 32 else None
+    )
 
 
-def build_take(typing: Any, table: Any, index: Any) -> Any:
-    """table[index], from int32."""
+def build_lookup(typing: Any, table: Any, index: Any) -> Any:
+    """Look values up: table[index], from int32."""
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        values = UNKNOWN
-        pairs = b.bitcast(arguments[1], ir.VectorType(LONG, SIZE // 2))  # what leaves a register leaves it in twos
-        for n in range(SIZE):  # processors' own gathers were slower
-            pair = b.extract_element(pairs, ONE(n // 2))
-            at = b.lshr(pair, LONG(ONE.width)) if n % 2 else b.and_(pair, LONG(2**ONE.width - 1))
+        values = UNDEFINED
+        pairs = b.bitcast(arguments[1], ir.VectorType(INT64, WIDTH // 2))  # what leaves a register leaves it in twos
+        for n in range(WIDTH):  # processors' own gathers were slower
+            pair = b.extract_element(pairs, INT32(n // 2))
+            at = b.lshr(pair, INT64(INT32.width)) if n % 2 else b.and_(pair, INT64(2**INT32.width - 1))
             value = b.load(address(context, b, table, arguments[0], at, whole=False))
-            values = b.insert_element(values, value, ONE(n))
+            values = b.insert_element(values, value, INT32(n))
         return values
 
-    return (VECTOR(table, VECTOR), build) if ordered(table) and table.dtype.bitwidth == 32 else None
+    return (VECTOR(table, VECTOR), build) if is_contiguous(table) and table.dtype.bitwidth == 32 else None
 
 
-def build_scaled(typing: Any, a: Any, c: Any, bits: Any) -> Any:
-    """a * c >> bits, of a product in 64 bits and a result in 32."""
+def build_multiply_shift(typing: Any, a: Any, c: Any, bits: Any) -> Any:
+    """Compute a * c >> bits, of a product in 64 bits and a result in 32."""
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        product = b.mul(*(b.sext(v, LONGS) for v in arguments[:2]))
-        return b.trunc(b.ashr(product, b.sext(everywhere(b, arguments[2]), LONGS)), ALL)
+        product = b.mul(*(b.sext(v, INT64S) for v in arguments[:2]))
+        return b.trunc(b.ashr(product, b.sext(splat(b, arguments[2]), INT64S)), INT32S)
 
     return VECTOR(VECTOR, VECTOR, bits), build
 
 
-def build_quotient(typing: Any, a: Any, c: Any) -> Any:
-    """floor(a / c), 0 <= a < 2**27 and 0 < c < 2**20: half a unit outweighs what floats round by far."""
+def build_divide(typing: Any, a: Any, c: Any) -> Any:
+    """Compute floor(a / c), 0 <= a < 2**27 and 0 < c < 2**20: half a unit outweighs what floats round by far."""
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        a, c = (b.sitofp(v, REALS) for v in arguments)
-        half, one = (ir.Constant(REALS, [v] * SIZE) for v in (0.5, 1.0))
-        return b.fptosi(b.fmul(b.fadd(a, half), b.fdiv(one, c)), ALL)
+        a, c = (b.sitofp(v, DOUBLES) for v in arguments)
+        half, one = (ir.Constant(DOUBLES, [v] * WIDTH) for v in (0.5, 1.0))
+        return b.fptosi(b.fmul(b.fadd(a, half), b.fdiv(one, c)), INT32S)
 
     return VECTOR(VECTOR, VECTOR), build
 
 
-def build_where(typing: Any, a: Any, c: Any, then: Any, other: Any) -> Any:
-    """then where a == c, other where not."""
+def build_select_equal(typing: Any, a: Any, c: Any, then: Any, other: Any) -> Any:
+    """Select `then` where a == c, `other` elsewhere."""
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
         a, c, then, other = arguments
@@ -167,55 +169,55 @@ def build_where(typing: Any, a: Any, c: Any, then: Any, other: Any) -> Any:
     return VECTOR(VECTOR, VECTOR, VECTOR, VECTOR), build
 
 
-def build_turn(typing: Any, source: Any, at: Any, stride: Any, target: Any, to: Any) -> Any:
-    """Sixteen rows of sixteen int32, from source's number `at` on, become columns of target, from number `to` on.
+def build_transpose(typing: Any, source: Any, at: Any, stride: Any, target: Any, to: Any) -> Any:
+    """Make sixteen rows of sixteen int32, from source's number `at` on, columns of target, from number `to` on.
 
     stride: from row to row of source; target's rows follow one another.
     """
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
         a, at, stride, c, to = arguments
-        starts = [b.add(at, b.mul(stride, LONG(r))) for r in range(SIZE)]
+        starts = [b.add(at, b.mul(stride, INT64(r))) for r in range(WIDTH)]
         rows = [b.load(address(context, b, source, a, start), align=4) for start in starts]
         for half in (8, 4, 2, 1):  # of squares twice as wide, the upper right and the lower left change places
-            upper = ir.Constant(ALL, [SIZE + j - half if j & half else j for j in range(SIZE)])
-            lower = ir.Constant(ALL, [SIZE + j if j & half else j + half for j in range(SIZE)])
-            for r in (r for r in range(SIZE) if not r & half):
+            upper = ir.Constant(INT32S, [WIDTH + j - half if j & half else j for j in range(WIDTH)])
+            lower = ir.Constant(INT32S, [WIDTH + j if j & half else j + half for j in range(WIDTH)])
+            for r in (r for r in range(WIDTH) if not r & half):
                 pair = rows[r], rows[r + half]
                 rows[r], rows[r + half] = (b.shuffle_vector(*pair, mask) for mask in (upper, lower))
         for r, row in enumerate(rows):
-            b.store(row, address(context, b, target, c, b.add(to, LONG(SIZE * r))), align=4)
+            b.store(row, address(context, b, target, c, b.add(to, INT64(WIDTH * r))), align=4)
         return context.get_dummy_value()
 
-    both = all(ordered(array) and array.dtype.bitwidth == 32 for array in (source, target))
+    both = all(is_contiguous(array) and array.dtype.bitwidth == 32 for array in (source, target))
     return (types.void(source, types.int64, types.int64, target, types.int64), build) if both else None
 
 
-def build_weave(typing: Any, count: Any, source: Any, at: Any, target: Any, to: Any) -> Any:
-    """Rows of source, from number `at` on, become columns of target, from number `to` on: so many, a literal."""
+def build_interleave(typing: Any, count: Any, source: Any, at: Any, target: Any, to: Any) -> Any:
+    """Make rows of source, from number `at` on, columns of target, from number `to` on: so many, a literal."""
     size = count.literal_value
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
         _, a, at, c, to = arguments
-        rows = [b.load(address(context, b, source, a, b.add(at, LONG(SIZE * k))), align=4) for k in range(size)]
+        rows = [b.load(address(context, b, source, a, b.add(at, INT64(WIDTH * k))), align=4) for k in range(size)]
         for part in range(size):
-            places = [divmod(SIZE * part + j, size) for j in range(SIZE)]
-            row = b.shuffle_vector(rows[0], UNKNOWN, ir.Constant(ALL, [i if k == 0 else 0 for i, k in places]))
+            places = [divmod(WIDTH * part + j, size) for j in range(WIDTH)]
+            row = b.shuffle_vector(rows[0], UNDEFINED, ir.Constant(INT32S, [i if k == 0 else 0 for i, k in places]))
             for n in range(1, size):
-                mask = ir.Constant(ALL, [SIZE + i if k == n else j for j, (i, k) in enumerate(places)])
+                mask = ir.Constant(INT32S, [WIDTH + i if k == n else j for j, (i, k) in enumerate(places)])
                 row = b.shuffle_vector(row, rows[n], mask)
-            b.store(row, address(context, b, target, c, b.add(to, LONG(SIZE * part))), align=4)
+            b.store(row, address(context, b, target, c, b.add(to, INT64(WIDTH * part))), align=4)
         return context.get_dummy_value()
 
     return types.void(count, source, types.int64, target, types.int64), build
 
 
-weave: Any = intrinsic(prefer_literal=True)(build_weave)
-same: Any = intrinsic(build_same)
+interleave: Any = intrinsic(prefer_literal=True)(build_interleave)
+broadcast: Any = intrinsic(build_broadcast)
 load: Any = intrinsic(build_load)
 store: Any = intrinsic(build_store)
-take: Any = intrinsic(build_take)
-scaled: Any = intrinsic(build_scaled)
-quotient: Any = intrinsic(build_quotient)
-where: Any = intrinsic(build_where)
-turn: Any = intrinsic(build_turn)
+lookup: Any = intrinsic(build_lookup)
+multiply_shift: Any = intrinsic(build_multiply_shift)
+divide: Any = intrinsic(build_divide)
+select_equal: Any = intrinsic(build_select_equal)
+transpose: Any = intrinsic(build_transpose)

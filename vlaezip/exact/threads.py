@@ -6,30 +6,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
-MOST = 8  # more than two were not measured
+MAX_THREADS = 8  # more than two were not measured
 
 Work = Callable[[int], None]
 
 
 def count() -> int:
-    """Threads for a picture: what a program told torch, or OMP_NUM_THREADS, or the process' cores; at most MOST."""
+    """Threads for a picture, up to MAX_THREADS: as a program told torch, or OMP_NUM_THREADS, or the process' cores."""
     torch = sys.modules.get("torch")
     if (ask := getattr(torch, "get_num_threads", None)) is not None:  # another thread may be about to import it
-        return min(MOST, int(ask()))
+        return min(MAX_THREADS, int(ask()))
     told = os.environ.get("OMP_NUM_THREADS", "")
     if told.isdecimal() and int(told) > 0:
-        return min(MOST, int(told))
-    return min(MOST, cores())
+        return min(MAX_THREADS, int(told))
+    return min(MAX_THREADS, cores())
 
 
 def cores() -> int:
-    """Of the process."""
+    """Cores of the process."""
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return found or 1
 
 
 def together(work: Work, count: int) -> None:
-    """work(0) .. work(count - 1), a thread each, or in as many as the system gives."""
+    """Call work(0) .. work(count - 1), a thread each, or in as many as the system gives."""
 
     def some(first: int) -> None:
         for number in range(first, count, crew.size):
@@ -58,7 +58,7 @@ class Team:
         return bool(self.errors)
 
     def run(self, work: Work) -> None:
-        """work(0) .. work(size - 1), once. Raises the first error of any thread, when all have left."""
+        """Call work(0) .. work(size - 1), once. Raises the first error of any thread, when all have left."""
         self.work = work
         self.ready.set()
         self.do(0)
@@ -67,7 +67,7 @@ class Team:
             raise self.errors[0]
 
     def do(self, number: int) -> None:
-        """A thread's part of the work, once there is some, and whatever becomes of it."""
+        """Do a thread's part of the work, once there is some, and note whatever becomes of it."""
         try:
             self.ready.wait()
             if self.work is not None:
@@ -76,7 +76,7 @@ class Team:
             self.errors.append(error)
 
     def wait(self) -> None:
-        """Until all others have left."""
+        """Wait until all others have left."""
         try:
             for thread in self.others:
                 thread.join()

@@ -3,12 +3,12 @@
 from typing import Any
 
 from vlaezip.exact.kernel_cache import kernel
-from vlaezip.exact.simd import SIZE, least, load, most, store
+from vlaezip.exact.simd import WIDTH, load, maximum, minimum, store
 from vlaezip.model.window_kinds import CONTRAST_MAX
 
 GAIN_BITS = 8  # contrast is difference * gain / 2**8
 HALF_GAIN = 1 << (GAIN_BITS - 1)
-BLOCK = SIZE  # contrasts that are made together; what is read and written may reach BLOCK - 1 beyond a window
+BLOCK = WIDTH  # contrasts that are made together; what is read and written may reach BLOCK - 1 beyond a window
 
 
 @kernel()
@@ -23,7 +23,7 @@ def line_size(runs: Any, channels: int) -> int:
 @kernel(forceinline=True)
 def scaled_contrast(difference: Any, gain: Any) -> Any:
     """window.contrast of sixteen differences. Bounds: |difference| * gain < 2**30."""
-    return most(least((difference * gain + HALF_GAIN) >> GAIN_BITS, CONTRAST_MAX), -CONTRAST_MAX)
+    return maximum(minimum((difference * gain + HALF_GAIN) >> GAIN_BITS, CONTRAST_MAX), -CONTRAST_MAX)
 
 
 @kernel(forceinline=True)

@@ -19,9 +19,10 @@ from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.bits_back import Codec
 from vlaezip.coding.logistic import Grid, Ints, Mixture
+from vlaezip.coding.quantiles import Guesses
 from vlaezip.coding.tables import PRECISION
 from vlaezip.errors import CorruptFile
-from vlaezip.exact import matmul, threads
+from vlaezip.exact import matmul, microkernel, threads
 from vlaezip.exact.law import Affine
 from vlaezip.model import local_kernels
 from vlaezip.model.config import LocalConfig
@@ -157,22 +158,19 @@ def packed_net(net: LocalAR, scene: Scene) -> PackedNet:
 
 def buffers_for(config: LocalConfig, inputs: int, places: int) -> Buffers:
     """Buffers for so many places."""
-    n, lanes = matmul.room(places, matmul.ROWS), matmul.LANES
+    n, lanes = matmul.round_up(places, microkernel.TILE_ROWS), microkernel.LANES
     m, k, line = n * max(config.groups), config.mixtures, matmul.LINE // 2
-    wide = matmul.room(max(config.hidden + config.channels, matmul.room(config.hidden, lanes)), line)
-    said = matmul.room(3 * k * max(config.groups), lanes)
-    trunk, other = (matmul.aligned((n, wide), np.int16) for _ in range(2))
+    wide = matmul.round_up(max(config.hidden + config.channels, matmul.round_up(config.hidden, lanes)), line)
+    said = matmul.round_up(3 * k * max(config.groups), lanes)
+    trunk, other = (matmul.aligned_zeros((n, wide), np.int16) for _ in range(2))
     return Buffers(
-        inputs=matmul.aligned((n, matmul.room(inputs, line)), np.int16),
+        inputs=matmul.aligned_zeros((n, matmul.round_up(inputs, line)), np.int16),
         trunk=trunk,
         other=other,
-        head=matmul.aligned((n, matmul.room(config.head, line)), np.int16),
-        outputs=matmul.aligned((n, said), np.int32),
-        weights=np.empty((m, k), np.int32),
-        means=np.empty((m, k), np.int32),
-        scales=np.empty((m, k), np.int32),
-        middles=np.empty(m, np.float32),
-        widths=np.empty(m, np.float32),
+        head=matmul.aligned_zeros((n, matmul.round_up(config.head, line)), np.int16),
+        outputs=matmul.aligned_zeros((n, said), np.int32),
+        mix=Mixture(*(np.empty((m, k), np.int32) for _ in range(3))),
+        guess=Guesses(*(np.empty(m, np.float32) for _ in range(2))),
         centre=np.empty(m, np.int32),
         sizes=np.empty(m, np.int64),
         symbols=np.empty(m, np.int32),
@@ -218,7 +216,7 @@ class Evaluator:
         for number, channels, _ in self.groups:
             local_kernels.evaluate_mixtures(self.packed, rows, number, n)
             m = n * len(channels)
-            mix = Mixture(rows.weights[:m].copy(), rows.means[:m].copy(), rows.scales[:m].copy())
+            mix = Mixture(*(a[:m].copy() for a in rows.mix))
             grid = Grid(*(a[number, :m] for a in self.grids))
             rows.symbols[:m] = choose(number, mix, grid)
             local_kernels.record_symbols(self.packed, rows, grid.step, number, n)

@@ -13,16 +13,17 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from vlaezip.coding.ans import pop_kernel
-from vlaezip.coding.logistic import Ints
-from vlaezip.coding.mixture import answer_kernel, mixture_kernel
-from vlaezip.coding.quantiles import guess_kernel, quantile_kernel
+from vlaezip.coding.logistic import Grid, Ints, Mixture
+from vlaezip.coding.mixture import mixture_kernel, output_interval_kernel
+from vlaezip.coding.mixture_codec import pop_kernel
+from vlaezip.coding.quantiles import Guesses, guess_kernel, quantile_kernel
 from vlaezip.exact.kernel_cache import kernel
-from vlaezip.exact.matmul import PLAIN, RECTIFIED, RESIDUAL, Packed, product
+from vlaezip.exact.matmul import Packed, product
+from vlaezip.exact.microkernel import PLAIN, RECTIFIED, RESIDUAL
 from vlaezip.model.window import GAIN_OF, fixed_inputs, median_inputs, write_contrasts, write_padded
 from vlaezip.model.window_kinds import ADAPTIVE
 
-FIRST = np.int64(0)  # number of a layer or a group; matmul.py says why it has a type
+FIRST = np.int64(0)  # number of a layer or a group; microkernel.py says why it has a type
 TURN, LEFT = 0, 8  # of the shared state: turns taken, words left (-1: the stack ran dry); a cache line apart
 SPINS = 1 << 18  # reads of the shared state before a thread goes to sleep: half a millisecond
 PATIENCE = 1 << 12  # reads before others may have the core: eight microseconds
@@ -72,11 +73,8 @@ class Buffers(NamedTuple):
     other: NDArray[np.int16]  # the same, scratch
     head: NDArray[np.int16]  # [N, head]
     outputs: NDArray[np.int32]  # [N, channels * 3 * K]
-    weights: Ints  # [M, K]
-    means: Ints
-    scales: Ints
-    middles: NDArray[np.float32]  # [M]: where a search begins, see coding/quantiles.py
-    widths: NDArray[np.float32]  # [M]
+    mix: Mixture  # [M, K]
+    guess: Guesses  # [M]: where searches begin
     centre: Ints  # [M]
     sizes: NDArray[np.int64]  # [M]
     symbols: Ints  # [M]
@@ -143,7 +141,7 @@ def evaluate_mixtures(net: Any, buffers: Any, group: Any, n: int) -> None:
     evaluate_outputs(net, buffers, group, n)
     channels = net.groups[group, 1]
     centre, sizes = buffers.centre[: n * channels], buffers.sizes[: n * channels]
-    mixture_kernel(buffers.outputs, channels, centre, sizes, net.warmth, buffers.weights, buffers.means, buffers.scales)
+    mixture_kernel(buffers.outputs, channels, centre, sizes, net.warmth, buffers.mix)
 
 
 @kernel()
@@ -163,8 +161,8 @@ def evaluate_outputs(net: Any, buffers: Any, group: int, n: int) -> None:
 @kernel()
 def guess_symbols(net: Any, buffers: Any, group: Any, n: int) -> None:
     """Guess where a group's symbols are, before it is this share's turn."""
-    m = n * net.groups[group, 1]
-    guess_kernel(buffers.weights[:m], buffers.means, buffers.scales, buffers.middles, buffers.widths)
+    m, mix = n * net.groups[group, 1], buffers.mix
+    guess_kernel(Mixture(mix.weights[:m], mix.means, mix.scales), buffers.guess)
 
 
 @kernel()
@@ -201,21 +199,15 @@ def write_values(net: Any, canvas: Any, buffers: Any, start: int, end: int) -> N
 
 
 @kernel()
-def pop_symbols(source: Any, buffers: Any, step: Any, low: Any, count: Any, before: int, first: int, n: int) -> None:
+def pop_symbols(source: Any, buffers: Any, grid: Any, before: int, first: int, n: int) -> None:
     """Pop symbols first..first + n of a vector, which has `before` symbols before it in the picture."""
     symbols = buffers.symbols[:n]
     if len(source.targets):
         targets = source.targets[before + first : before + first + n]
-        quantile_kernel(
-            buffers.weights, buffers.means, buffers.scales, buffers.middles, buffers.widths, step, low, count,
-            targets, symbols,
-        )  # fmt: skip
+        quantile_kernel(buffers.mix, buffers.guess, grid, targets, symbols)
         return
     words = source.words[: source.state[LEFT]]
-    source.state[LEFT] = pop_kernel(
-        source.heads, words, first, buffers.weights, buffers.means, buffers.scales, buffers.middles, buffers.widths,
-        step, low, count, symbols,
-    )  # fmt: skip
+    source.state[LEFT] = pop_kernel(source.heads, words, first, buffers.mix, buffers.guess, grid, symbols)
 
 
 def build_load_turns(typing: Any, address: Any) -> Any:
@@ -293,19 +285,18 @@ def decode_share(
             _, channels, seen = net.groups[group]
             before = canvas.bounds[step] * width + (canvas.bounds[step + 1] - canvas.bounds[step]) * seen
             first, n = (start - canvas.bounds[step]) * channels, end - start
-            pop_symbols(
-                source, buffers, grids.step[group], grids.low[group], grids.count[group], before, first, n * channels
-            )
+            grid = Grid(grids.step[group], grids.low[group], grids.count[group])
+            pop_symbols(source, buffers, grid, before, first, n * channels)
             if source.state[LEFT] < 0:
                 store_turns(turns, FOREVER)
                 break
             if number < groups:
                 store_turns(turns, needed + 1)
-                record_symbols(net, buffers, grids.step[group], group, n)
+                record_symbols(net, buffers, grid.step, group, n)
                 evaluate_mixtures(net, buffers, number, n)
                 guess_symbols(net, buffers, number, n)
             else:
-                record_symbols(net, buffers, grids.step[group], group, n)
+                record_symbols(net, buffers, grid.step, group, n)
                 for i in range(n):
                     x[canvas.order[start + i]] = buffers.values[i]
                 write_values(net, canvas, buffers, start, end)
@@ -340,7 +331,7 @@ def encode_share(
 
     step_of, int32 [B * H * W]: the steps of places. intervals: whose vectors are the groups of each step.
     """
-    groups, k_count = len(net.groups), buffers.weights.shape[1]
+    groups, k_count = len(net.groups), buffers.mix.weights.shape[1]
     start_of, freq_of = np.empty(len(buffers.symbols), np.uint32), np.empty(len(buffers.symbols), np.uint32)
     for start in range(chunks.first * chunks.size, len(canvas.order), chunks.stride * chunks.size):
         end = min(start + chunks.size, len(canvas.order))
@@ -348,12 +339,11 @@ def encode_share(
         evaluate_trunk(net, canvas, buffers, start, end)
         for group in range(groups):
             channel, channels, _ = net.groups[group]
-            step, low, count = grids.step[group], grids.low[group], grids.count[group]
-            m = n * channels
-            read_symbols(x, canvas.order[start:end], channel, step, buffers.symbols[:m])
+            grid, m = Grid(grids.step[group], grids.low[group], grids.count[group]), n * channels
+            read_symbols(x, canvas.order[start:end], channel, grid.step, buffers.symbols[:m])
             evaluate_outputs(net, buffers, group, n)
-            answer_kernel(
-                buffers.outputs, channels, buffers.centre[:m], buffers.sizes[:m], net.warmth, k_count, step, low, count,
+            output_interval_kernel(
+                buffers.outputs, channels, buffers.centre[:m], buffers.sizes[:m], net.warmth, k_count, grid,
                 buffers.symbols[:m], start_of[:m], freq_of[:m],
             )  # fmt: skip
             for t in range(step_of[start], step_of[end - 1] + 1):
@@ -362,4 +352,4 @@ def encode_share(
                 copy_to(start_of[(a - start) * channels : (b - start) * channels], intervals.starts[where:])
                 copy_to(freq_of[(a - start) * channels : (b - start) * channels], intervals.freqs[where:])
             if group + 1 < groups:
-                record_symbols(net, buffers, step, group, n)
+                record_symbols(net, buffers, grid.step, group, n)

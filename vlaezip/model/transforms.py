@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from vlaezip.coding.logistic import Ints
 from vlaezip.exact import matmul, threads
-from vlaezip.exact.conv3 import CHUNK, Sheet, block_kernel, each, spaced, stem_kernel
+from vlaezip.exact.conv3 import CHUNK_ROWS, PaddedMap, block_kernel, pad_inputs, run_parallel, stem_kernel
 from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX, Affine
-from vlaezip.exact.matmul import LANES, PLAIN, ROWS, STREAM, aligned, room
+from vlaezip.exact.matmul import aligned_zeros, round_up
+from vlaezip.exact.microkernel import LANES, PLAIN, STREAM, TILE_ROWS
 from vlaezip.model.config import VlaeConfig
 from vlaezip.model.layout import preview_parts
 
@@ -56,7 +57,7 @@ class Runner:
         convolved = {FIRST + n + (n >= at) for n in range(0, len(blocks), 2)} | ({STEM} if stack.convolved else set())
         self.outputs = [layer.weight.shape[1] for layer in layers]
         self.net = matmul.pack(
-            [spaced(layer) if n in convolved else layer for n, layer in enumerate(layers)],
+            [pad_inputs(layer) if n in convolved else layer for n, layer in enumerate(layers)],
             [3 if n in convolved else 1 for n in range(len(layers))],
         )
 
@@ -73,27 +74,29 @@ class Runner:
     def run(self, layer: int, x: Any, kind: Any, dtype: Any) -> Any:
         """product() in rows of their own."""
         n, inputs, outputs = math.prod(x.shape[:3]), math.prod(x.shape[3:]), self.outputs[layer]
-        rows = aligned((room(n, ROWS), room(inputs, 2)), np.int16)
+        rows = aligned_zeros((round_up(n, TILE_ROWS), round_up(inputs, 2)), np.int16)
         rows[:n, :inputs].reshape(x.shape)[:] = x
-        out = aligned((len(rows), room(outputs, LANES)), dtype)
+        out = aligned_zeros((len(rows), round_up(outputs, LANES)), dtype)
         matmul.product(self.net, layer, kind, rows, out, n)
         return out[:n, :outputs].reshape(*x.shape[:3], outputs)
 
-    def begin(self, seen: Sheet, out: Sheet) -> None:
-        """The stem as a convolution, into a sheet of zeros."""
-        each(out, lambda a, b: stem_kernel(self.net, STEM, seen.memory, seen.step, out.memory[out.lead :], a, b))
+    def begin(self, seen: PaddedMap, out: PaddedMap) -> None:
+        """The stem as a convolution, into a map of zeros."""
+        run_parallel(
+            out, lambda a, b: stem_kernel(self.net, STEM, seen.memory, seen.pitch, out.memory[out.lead :], a, b)
+        )
 
-    def run_blocks(self, layer: int, x: Sheet) -> None:
+    def run_blocks(self, layer: int, x: PaddedMap) -> None:
         """Pre-activation residual blocks, the first of which begins with this layer. x is changed."""
-        seen, channels = Sheet(x.shape, x.inner.shape[3]), x.memory.shape[1]
+        seen, channels = PaddedMap(x.shape, x.inner.shape[3]), x.memory.shape[1]
 
         def run(number: int, first: int, last: int) -> None:
-            hidden = aligned((CHUNK, channels), np.int16)
-            block_kernel(self.net, number, seen.memory, seen.step, x.memory[x.lead :], hidden, first, last)
+            hidden = aligned_zeros((CHUNK_ROWS, channels), np.int16)
+            block_kernel(self.net, number, seen.memory, seen.pitch, x.memory[x.lead :], hidden, first, last)
 
         for number in range(layer, layer + 2 * self.blocks, 2):
             np.clip(x.inner, 0, ACTIVATION_MAX, out=seen.inner)
-            each(x, partial(run, number))
+            run_parallel(x, partial(run, number))
 
 
 def strips(shape: tuple[int, int, int], work: Callable[[slice, slice], None], size: int = 1) -> None:
@@ -168,7 +171,7 @@ class PackedTransforms:
         """What the analysis says of pictures, less 128, int16 [B, H, W, C]: int32 [B, h, w, 2 Z]."""
         c, net = self.config, self.analysis
         b, h, w = x.shape[0], x.shape[1] // c.stride, x.shape[2] // c.stride
-        fine, coarse = Sheet((b, 2 * h, 2 * w), c.width), Sheet((b, h, w), c.coarse_width)
+        fine, coarse = PaddedMap((b, 2 * h, 2 * w), c.width), PaddedMap((b, h, w), c.coarse_width)
 
         def begin(p: slice, r: slice) -> None:
             fine.inner[p, r] = net.stream(STEM, cells(x[p, times(r, c.unshuffle)], c.unshuffle))
@@ -189,8 +192,8 @@ class PackedTransforms:
         """The mean picture of z [B, h, w, Z], int32 [B, H, W, C], and its features c(z), int16 [B, H, W, F]."""
         c, net, parts = self.config, self.synthesis, preview_parts(self.config)
         b, h, w, latent = z.shape
-        seen = Sheet((b, h, w), latent + (c.levels if c.guided else 0))
-        coarse, fine = Sheet((b, h, w), c.coarse_width), Sheet((b, 2 * h, 2 * w), c.width)
+        seen = PaddedMap((b, h, w), latent + (c.levels if c.guided else 0))
+        coarse, fine = PaddedMap((b, h, w), c.coarse_width), PaddedMap((b, 2 * h, 2 * w), c.width)
         seen.inner[..., :latent] = z
         if c.guided:
             seen.inner[..., latent + level] = 1

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaezip.coding import ans
+from vlaezip.coding import ans, mixture_codec
 from vlaezip.coding.logistic import Grid, Mixture, intervals, uniform_grid
 from vlaezip.coding.tables import PRECISION, WEIGHT_BITS
 from vlaezip.errors import CorruptFile, ModelError
@@ -83,8 +83,7 @@ def write(tuning: Tuning, layers: list[Layer]) -> bytes:
             spreads.append(spread)
     message = ans.empty(1)
     for values, spread in zip(reversed(symbols), reversed(spreads), strict=True):
-        starts, freqs = intervals(*prior(len(values), spread), values.astype(np.int32))
-        message = ans.push(message, starts, freqs, np.array([0, len(values)]))
+        message = mixture_codec.codec(*prior(len(values), spread)).push(message, values.astype(np.int32))
     return bytes(heads) + ans.write(message)
 
 
@@ -102,7 +101,7 @@ def read(data: bytes, layers: list[Layer]) -> Tuning:
         if exponent > (EXPONENT_MAX[kind] if spread else 0):
             raise CorruptFile(f"the tuning's {kind} of {name} has step exponent {exponent}")
         if spread:
-            message, values = ans.pop(message, *prior(int(np.prod(shape)), spread))
+            message, values = mixture_codec.codec(*prior(int(np.prod(shape)), spread)).pop(message)
             changes[name, kind] = Change(values.astype(np.int64).reshape(shape), exponent)
     if not ans.is_empty(message):
         raise CorruptFile("data is left over after the tuning")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from vlaezip.coding.tables import SIZES
 from vlaezip.errors import ModelError
 from vlaezip.exact.kernel_cache import kernel
-from vlaezip.exact.simd import least, load, most, same, store
+from vlaezip.exact.simd import broadcast, load, maximum, minimum, store
 from vlaezip.model.config import LocalConfig, Window
 from vlaezip.model.contrast import BLOCK, HALF_GAIN, contrast_runs, line_size, scaled_contrast
 from vlaezip.model.contrast import GAIN_BITS as GAIN_BITS
@@ -138,11 +138,11 @@ def median_and_activity(flat: Any, channels: int, spot: int, ring: Any) -> Any:
     """The median edge detector at a place, and the activity around it: a channel each, and nothing beyond them."""
     west, north = load(flat, (spot + ring[0]) * channels), load(flat, (spot + ring[1]) * channels)
     slope = west + north - load(flat, (spot + ring[2]) * channels)
-    middle = most(least(west, north), least(most(west, north), slope))
-    activity = same(0)
+    middle = maximum(minimum(west, north), minimum(maximum(west, north), slope))
+    activity = broadcast(0)
     for r in range(len(ring)):
         difference = load(flat, (spot + ring[r]) * channels) - middle
-        activity = activity + most(difference, 0 - difference)
+        activity = activity + maximum(difference, 0 - difference)
     return middle, activity
 
 
@@ -161,7 +161,7 @@ def describe_rows(
             base[i, c] = found[0, c]
             total += found[1, c]
         for block in range(channels):
-            values = same(0)
+            values = broadcast(0)
             for c in range(channels):
                 values = values + load(masks, (block * channels + c) * BLOCK) * found[0, c]
             store(middle, block * BLOCK, values)
@@ -170,7 +170,7 @@ def describe_rows(
         at += contrast_runs(flat, channels, spot[i], runs, middle, gain, inputs, at)
         store(inputs, at, scaled_contrast(activity, gain))
         store(inputs, at + channels, reference - MID_LEVEL)
-        store(inputs, at + 2 * channels, same(size[i] - MID_SIZE))
+        store(inputs, at + 2 * channels, broadcast(size[i] - MID_SIZE))
 
 
 @kernel()
