@@ -1,12 +1,13 @@
 """The whole path on one page: a picture in, the bytes of a .vlz out, and back."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from os import PathLike
 
 import numpy as np
 from PIL import Image
 
-from vlaezip.codec import archive, block, lossless, lossy
+from vlaezip.codec import archive, block, learned, lossless, lossy
 from vlaezip.codec.block import MAX_WORDS, TooLong
 from vlaezip.coding.logistic import Ints
 from vlaezip.device import placement
@@ -22,7 +23,7 @@ from vlaezip.format.stored import pack_alpha, store, unpack_alpha, unstore
 from vlaezip.model import tuned, weights
 from vlaezip.model.vlae import Vlae
 from vlaezip.options import Options, check_draws, found
-from vlaezip.search.effort import Progress, unheard
+from vlaezip.search.effort import LADDER, Progress, unheard
 
 TILE = 1024
 PLACES_PER_LANE = 1 << 14
@@ -39,17 +40,18 @@ def compress(
     device: str = "auto",
     strip: bool = False,
     model: str = weights.DEFAULT,
-    effort: int = 0,
+    effort: int | None = None,
     progress: Progress = unheard,
 ) -> bytes:
-    """A picture as the bytes of a .vlz file. Deterministic; with an effort, for one machine and number of threads. What
-    is stored or deflated hangs on the builds of zlib and Pillow too: docs/format.md says what is the same everywhere.
+    """A picture as the bytes of a .vlz file. Deterministic; a lossy one with an effort, for one machine and number of threads.
+    What is stored or deflated hangs on the builds of zlib and Pillow too: docs/format.md says what is the same everywhere.
 
     lossless: the same pixels come back; otherwise z alone is kept, at quality 1 (small) .. the model's levels, and the
     decoder dreams the texture with this seed and temperature (a scale on the widths of p(x|z)). Alpha is always kept
     exactly; ICC, EXIF, XMP and notes (gamma, density, texts and the like) too unless strip, and a MetadataWarning names
-    what else there was. effort, 0..9: time spent on fitting the model to the picture, for a file that is never larger
-    and decodes everywhere; progress hears the share of it that is done. Raises OptionError, ImageError for pictures
+    what else there was. effort, 0..9: of a lossless file, how much the model learns while it codes, in both directions
+    (search/effort.py; 0: nothing, the quickest); of a lossy one, time spent on a better z, none by default. Files are
+    never larger for it and decode everywhere; progress hears the share of a search that is done. Raises OptionError, ImageError for pictures
     that are not taken, and TypeError for what is no picture. A Picture, as pixels.split makes it, gives the same file
     as its image, which need not be kept beside it.
     """
@@ -68,12 +70,27 @@ def encode(image: Image.Image | Picture, options: Options, progress: Progress = 
         return stored(picture, kept)  # any data of a model would be longer, or be refused as flat
     try:
         if options.lossless:
-            data = lossless.encode(net, header, colours_of(picture), MAX_WORDS if kept is None else hopeless(kept))
+            most = MAX_WORDS if kept is None else hopeless(kept)
+            header, data = lossless_data(net, header, colours_of(picture), options.work, most)
         else:
-            data = lossy.encode(net, header, latent_of(net, header, picture, options.effort, progress))
+            data = lossy.encode(net, header, latent_of(net, header, picture, options.work, progress))
     except TooLong:
         return stored(picture, kept or store(picture))
-    return finished(net, header, picture, data, options.effort, kept, progress)
+    return finished(net, header, picture, data, kept)
+
+
+def lossless_data(
+    net: Vlae, header: Header, colour: Plane, effort: int, most: int = MAX_WORDS
+) -> tuple[Header, bytes]:
+    """Header and DATA of a lossless file: the shortest that this effort finds. Raises TooLong."""
+    if effort == 0:
+        return header, lossless.encode(net, header, colour, most)
+    learning = replace(header, lanes=min(header.lanes, learned.MAX_LANES))
+    data = min((lossless.encode_learning(net, learning, colour, s, most) for s in LADDER[effort]), key=len)
+    if learned.pays(net, header, colour, len(data)):
+        return learning, data
+    static = lossless.encode(net, header, colour, most)
+    return (learning, data) if len(data) <= len(static) else (header, static)
 
 
 def latent_of(net: Vlae, header: Header, picture: Picture, effort: int, progress: Progress) -> Ints:
@@ -91,10 +108,7 @@ def colours_of(picture: Picture) -> Plane:
     return np.broadcast_to(picture.pixels, (*picture.pixels.shape[:2], 3))
 
 
-def finished(
-    net: Vlae, header: Header, picture: Picture, data: bytes, effort: int, kept: bytes | None = None,
-    progress: Progress = unheard,
-) -> bytes:  # fmt: skip
+def finished(net: Vlae, header: Header, picture: Picture, data: bytes, kept: bytes | None = None) -> bytes:
     """The file of a picture that a model coded, or that is stored because it takes less then, or is flat. kept: what
     was stored before.
     """
@@ -105,12 +119,7 @@ def finished(
         kept = store(picture)
     if kept is not None and (len(kept) < size or flat):
         return stored(picture, kept)
-    tuning = None
-    if effort and header.kind is Kind.LOSSLESS:
-        from vlaezip.search.tuning import fit  # torch takes a second to import
-
-        data, tuning = fit(net, header, colours_of(picture), data, effort, progress)
-    return write(Container(header, data, alpha, *picture.metadata[:3], tuning, notes=picture.notes))
+    return write(Container(header, data, alpha, *picture.metadata[:3], notes=picture.notes))
 
 
 def stored(picture: Picture, kept: bytes) -> bytes:

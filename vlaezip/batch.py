@@ -33,7 +33,7 @@ def compress_batch(images: Sequence[Image.Image | Picture], *, device: str = "au
     """compress of every picture, with its options: the same files. On a GPU, lossless pictures of one size at once."""
     chosen = options(device=device, **given)
     chosen = replace(chosen, device=choose_for(device, len(images) if chosen.lossless else 1))
-    if chosen.device == "cpu" or not chosen.lossless or chosen.effort:
+    if chosen.device == "cpu" or not chosen.lossless or chosen.work:
         return [api.encode(image, chosen) for image in images]
     return coded(images, chosen)
 
@@ -59,7 +59,7 @@ def coded(images: Sequence[Image.Image | Picture], options: Options) -> list[byt
         for some in runs(numbers, header, net):
             colours = np.stack([api.colours_of(pictures[n]) for n in some])
             for n, data in zip(some, encode_many(net, header, colours), strict=True):
-                files[n] = api.finished(net, header, pictures[n], data, 0)
+                files[n] = api.finished(net, header, pictures[n], data)
     return files
 
 

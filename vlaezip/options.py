@@ -9,7 +9,7 @@ from vlaezip.device.choose import check_device, import_torch
 from vlaezip.errors import OptionError, UnknownModel
 from vlaezip.format.container import MAX_DRAWS
 from vlaezip.model import weights
-from vlaezip.search.effort import EFFORTS
+from vlaezip.search.effort import DEFAULT_EFFORT, EFFORTS
 
 MAX_SEED = 2**32 - 1
 QUALITIES = 8  # of the models that ship
@@ -33,11 +33,11 @@ class Options:
     device: str = "auto"
     strip: bool = False
     model: str = DEFAULT_MODEL
-    effort: int = 0
+    effort: int | None = None
 
     def __post_init__(self) -> None:
         check_within("seed", self.seed, 0, MAX_SEED)
-        check_within("effort", self.effort, 0, EFFORTS - 1)
+        check_within("effort", self.work, 0, EFFORTS - 1)
         check_temperature(self.temperature)
         check_model(self.model, self.lossless)
         if self.lossless:
@@ -45,7 +45,7 @@ class Options:
         elif self.quality is not None:
             check_within("quality", self.quality, 1, levels(self.model))
         check_device(self.device)
-        if self.effort:
+        if self.work and not self.lossless:
             import_torch("effort")
 
     def check_lossless(self) -> None:
@@ -53,6 +53,11 @@ class Options:
         for name in ("quality", "temperature", "seed"):
             if getattr(self, name):
                 raise OptionError(f"lossless keeps every pixel: it has no {name}")
+
+    @property
+    def work(self) -> int:
+        """The effort, given or not."""
+        return (DEFAULT_EFFORT if self.lossless else 0) if self.effort is None else self.effort
 
     @property
     def level(self) -> int:

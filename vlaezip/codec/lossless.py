@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vlaezip.codec import block
+from vlaezip.codec import block, learned
 from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
-from vlaezip.format.container import MAX_DRAWS, Bytes, Header, Kind
+from vlaezip.format.container import LEARNED, MAX_DRAWS, Bytes, Header, Kind, is_learned
 from vlaezip.format.pixels import Part, Plane
 from vlaezip.format.tiles import Tile, split
+from vlaezip.model.learner import Settings
 from vlaezip.model.vlae import Shape, Vlae
 
 PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, kind of the chain: block.Refund of the blocks, plus draws - 1
@@ -31,6 +32,11 @@ def encode(net: Vlae, header: Header, colour: Any, most: int = block.MAX_WORDS) 
         return (colour[t.slices][None].astype(np.int32) for t in tiles)
 
     return chain(net, header, blocks, len(tiles) > 1, checksum(colour), most=most)
+
+
+def encode_learning(net: Vlae, header: Header, colour: Any, settings: Settings, most: int = block.MAX_WORDS) -> bytes:
+    """encode, by a model that learns on its way. Raises block.TooLong when there are more than `most` words."""
+    return PROLOGUE.pack(checksum(colour), LEARNED) + learned.encode(net, header, colour, settings, most)
 
 
 def chain(
@@ -93,9 +99,14 @@ def decode(net: Vlae, header: Header, data: Bytes) -> Iterator[Part]:
     """Inverse of encode: the samples of its tiles, once all are known to be right; each is let go when the next is
     asked for. Raises CorruptFile.
     """
-    tiles = split(header.height, header.width, header.tile)
-    crc, blocks = opened_blocks(net, header, data, [tile_shape(t) for t in tiles])
-    parts = [(t, narrow(x[0], header)) for t, x in zip(reversed(tiles), blocks, strict=True)]
+    if is_learned(data):
+        crc, _ = PROLOGUE.unpack_from(data)
+        parts = [(t, narrow(x[0], header)) for t, x in learned.decode(net, header, memoryview(data)[PROLOGUE.size :])]
+        parts.reverse()
+    else:
+        tiles = split(header.height, header.width, header.tile)
+        crc, blocks = opened_blocks(net, header, data, [tile_shape(t) for t in tiles])
+        parts = [(t, narrow(x[0], header)) for t, x in zip(reversed(tiles), blocks, strict=True)]
     check_sum(rows(reversed(parts)), crc)
     while parts:
         yield parts.pop()
@@ -126,12 +137,14 @@ def rows(parts: Iterable[Part]) -> Iterator[Plane]:
 
 
 def preview(net: Vlae, header: Header, data: Bytes) -> Iterator[Part]:
-    """The preview of a lossless file. Of a single tile z is enough, and comes first; of several all is decoded."""
+    """The preview of a lossless file. Where z comes first it is enough; of chained tiles all is decoded."""
     tiles = split(header.height, header.width, header.tile)
-    if len(tiles) == 1:
+    if is_learned(data):
+        latents: Iterable[tuple[Tile, Any]] = learned.latents(net, header, memoryview(data)[PROLOGUE.size :])
+    elif len(tiles) == 1:
         message = open_data(header, data).message
         z = block.prior_codec(net, tile_shape(tiles[0]), block.FIRST_LEVEL).pop(message)[1]
-        latents: Iterable[tuple[Tile, Any]] = [(tiles[0], z)]
+        latents = [(tiles[0], z)]
     else:
         latents = ((tile, block.first_latent(net, wide(x))) for tile, x in decode(net, header, data))
     for tile, z in latents:

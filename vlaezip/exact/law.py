@@ -16,6 +16,7 @@ OPERAND_MAX = 2048
 SUM_LIMIT = 1 << 24
 ACTIVATION_BITS = 7  # one step of an activation is 2**-7
 ACTIVATION_MAX = 2047  # after a ReLU: [0, 2047]
+ERROR_MAX = 4095  # of gradients on their way back: [-4095, 4095]
 STREAM_MAX = 1023  # the signed residual stream of the convolutions: [-1024, 1023]
 
 

@@ -53,11 +53,14 @@ def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> Any:
     return raw[first : first + size].view(dtype).reshape(shape)
 
 
-def pack(layers: Sequence[Affine], runs: Sequence[int] = ()) -> Packed:
-    """Pack layers that law.affine has proven. runs: how many, of equal length, each one's inputs lie in; else one."""
+def pack(layers: Sequence[Affine], runs: Sequence[int] = (), unit: int = LANES) -> Packed:
+    """Pack layers that law.affine has proven. runs: how many, of equal length, each one's inputs lie in; else one.
+
+    unit: a multiple of LANES, that outputs are filled up to.
+    """
     runs = runs or [1] * len(layers)
     split = [layer.weight.reshape(n, -1, layer.weight.shape[1]) for layer, n in zip(layers, runs, strict=True)]
-    sizes = [(n, round_up(i, 2), round_up(o, LANES)) for n, i, o in (w.shape for w in split)]
+    sizes = [(n, round_up(i, 2), round_up(o, unit)) for n, i, o in (w.shape for w in split)]
     weights = aligned_zeros((sum(n * i * o for n, i, o in sizes),), np.int16)
     biases, shifts = (aligned_zeros((sum(o for *_, o in sizes),), np.int32) for _ in range(2))
     table, first, start = [], 0, 0
@@ -81,20 +84,16 @@ def rows_of(array: Any, first: Any) -> Any:
 
 
 @kernel()
-def macrokernel(packed: Any, layer: Any, epilogue: Any, x: Any, x_run: Any, old: Any, out: Any, n: Any) -> None:
-    """Compute product() by tiles, from Rows to Rows. Inputs of a row lie in runs, x_run bytes from one to the next.
-
-    old: what RESIDUAL and STREAM add; STREAM may write over it.
-    """
-    first, start, runs, pairs, lanes = packed.table[layer]
-    weights = np.int64(packed.weights.ctypes.data) + 2 * first
-    biases = np.int64(packed.biases.ctypes.data) + 4 * start
-    shifts = np.int64(packed.shifts.ctypes.data) + 4 * start
+def run_tiles(
+    epilogue: Any, x: Any, x_run: Any, weights: Any, runs: Any, pairs: Any, biases: Any, shifts: Any, old: Any, out: Any,
+    lanes: Any, n: Any,
+) -> None:  # fmt: skip
+    """Compute so many LANES of outputs of n rows, by tiles: the microkernel says what its arguments are."""
     size, blocks = 4 if epilogue == PLAIN else 2, (lanes + TILE_COLUMNS - 1) // TILE_COLUMNS
     for block in range(blocks):
         left = lanes * block // blocks
         columns, c = lanes * (block + 1) // blocks - left, left * LANES
-        w, b, s = Rows(weights + 4 * c, 4 * lanes * LANES), biases + 4 * c, shifts + 4 * c
+        w, b, s = Rows(weights.address + 4 * c, weights.stride), biases + 4 * c, shifts + 4 * c
         for r in range(0, n, TILE_ROWS):
             a = Rows(x.address + r * x.stride, x.stride)
             before = Rows(old.address + r * old.stride + 2 * c, old.stride)
@@ -112,12 +111,26 @@ def macrokernel(packed: Any, layer: Any, epilogue: Any, x: Any, x_run: Any, old:
 
 
 @kernel()
+def macrokernel(packed: Any, layer: Any, epilogue: Any, x: Any, x_run: Any, old: Any, out: Any, n: Any) -> None:
+    """Compute product() by tiles, from Rows to Rows. Inputs of a row lie in runs, x_run bytes from one to the next.
+
+    old: what RESIDUAL, STREAM and ERRORS add; the last two may write over it.
+    """
+    first, start, runs, pairs, lanes = packed.table[layer]
+    weights = np.int64(packed.weights.ctypes.data) + 2 * first
+    biases = np.int64(packed.biases.ctypes.data) + 4 * start
+    shifts = np.int64(packed.shifts.ctypes.data) + 4 * start
+    w = Rows(weights, 4 * lanes * LANES)
+    run_tiles(epilogue, x, x_run, w, runs, pairs, biases, shifts, old, out, lanes, n)
+
+
+@kernel()
 def product(packed: Any, layer: Any, epilogue: Any, x: Any, out: Any, n: int) -> None:
     """out = layer(x): int16 [N, I] -> int32 [N, O] (PLAIN), or clamped to 0..ACTIVATION_MAX, int16 [N, O] (RECTIFIED).
 
     RESIDUAL: out = rectify(x + layer(x)); x and out are not the same memory. STREAM: out = clamp(out + layer(x)), as a
-    residual stream. The first n rows count; rows up to the next multiple of TILE_ROWS are written too, as are outputs
+    residual stream. ERRORS: the same, with the bounds of errors. The first n rows count; rows up to the next multiple of TILE_ROWS are written too, as are outputs
     up to a multiple of LANES.
     """
     source, target = rows_of(x, 0), rows_of(out, 0)
-    macrokernel(packed, layer, epilogue, source, ONE_RUN, target if epilogue == STREAM else source, target, n)
+    macrokernel(packed, layer, epilogue, source, ONE_RUN, target if epilogue >= STREAM else source, target, n)

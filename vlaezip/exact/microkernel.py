@@ -12,7 +12,7 @@ from numba.core import cgutils, types
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
-from vlaezip.exact.law import ACTIVATION_MAX, STREAM_MAX
+from vlaezip.exact.law import ACTIVATION_MAX, ERROR_MAX, STREAM_MAX
 
 CPU_FEATURES: str | None = numba.config.CPU_FEATURES  # type: ignore[attr-defined]
 FEATURES = get_host_cpu_features() if CPU_FEATURES is None else CPU_FEATURES  # type: ignore[no-untyped-call]
@@ -29,7 +29,7 @@ TILE_ROWS = 5  # a tile holds TILE_ROWS x columns x LANES sums, which must fit i
 TILE_COLUMNS = 5 if LANES == 16 else 2
 # Epilogues, what becomes of the sums: see matmul.product. Numbers of a type, as numba compiles a function anew for each
 # literal that it is called with.
-PLAIN, RECTIFIED, RESIDUAL, STREAM = map(np.int64, range(4))
+PLAIN, RECTIFIED, RESIDUAL, STREAM, ERRORS = map(np.int64, range(5))
 
 INT16, INT32, INT64 = (ir.IntType(bits) for bits in (16, 32, 64))
 SUMS, SHORTS, PAIRS = ir.VectorType(INT32, LANES), ir.VectorType(INT16, LANES), ir.VectorType(INT16, 2 * LANES)
@@ -129,7 +129,8 @@ def build_microkernel(
 ) -> Any:  # fmt: skip
     """Compute TILE_ROWS x columns * LANES outputs of a layer. columns: a literal. x, weights, old, out: Rows.
 
-    x_run: bytes from one run of inputs to the next. biases, shifts: addresses. old: what RESIDUAL and STREAM add.
+    x_run: bytes from one run of inputs to the next. biases, shifts: addresses. old: what RESIDUAL, STREAM and
+    ERRORS add.
     """
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
@@ -138,16 +139,16 @@ def build_microkernel(
         tile = Tile(b, columns.literal_value, biases)
         tile.add_products(x, x_run, weights, runs, pairs)
         tile.shift(shifts)
-        signed = b.icmp_signed("==", epilogue, INT64(int(STREAM)))
-        low = splat(b, b.select(signed, INT32(-STREAM_MAX - 1), INT32(0)))
-        high = splat(b, b.select(signed, INT32(STREAM_MAX), INT32(ACTIVATION_MAX)))
+        stream, errors = (b.icmp_signed("==", epilogue, INT64(int(kind))) for kind in (STREAM, ERRORS))
+        low = b.select(errors, INT32(-ERROR_MAX), b.select(stream, INT32(-STREAM_MAX - 1), INT32(0)))
+        high = b.select(errors, INT32(ERROR_MAX), b.select(stream, INT32(STREAM_MAX), INT32(ACTIVATION_MAX)))
         with b.if_else(b.icmp_signed("==", epilogue, INT64(int(PLAIN)))) as (plain, clamped):
             with plain:
                 tile.store(out, SUMS)
             with clamped:
                 with b.if_then(b.icmp_signed(">=", epilogue, INT64(int(RESIDUAL)))):
                     tile.add(old)
-                tile.clamp(low, high)
+                tile.clamp(splat(b, low), splat(b, high))
                 tile.store(out, SHORTS)
         return context.get_dummy_value()
 

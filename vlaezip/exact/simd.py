@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.datamodel import models
 from numba.extending import intrinsic, lower_builtin, register_model, type_callable
 
@@ -82,6 +82,9 @@ define_operator(operator.add, lambda b, x, y: b.add(x, y))
 define_operator(operator.sub, lambda b, x, y: b.sub(x, y))
 define_operator(operator.mul, lambda b, x, y: b.mul(x, y))
 define_operator(operator.rshift, lambda b, x, y: b.ashr(x, y))
+define_operator(operator.lshift, lambda b, x, y: b.shl(x, y))
+define_operator(operator.and_, lambda b, x, y: b.and_(x, y))
+define_operator(operator.or_, lambda b, x, y: b.or_(x, y))
 define_operator(minimum, lambda b, x, y: b.select(b.icmp_signed("<", x, y), x, y))
 define_operator(maximum, lambda b, x, y: b.select(b.icmp_signed(">", x, y), x, y))
 
@@ -169,6 +172,18 @@ def build_select_equal(typing: Any, a: Any, c: Any, then: Any, other: Any) -> An
     return VECTOR(VECTOR, VECTOR, VECTOR, VECTOR), build
 
 
+def build_leading_zeros(typing: Any, a: Any) -> Any:
+    """Count the zero bits above the first that is set: 0..32."""
+
+    def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        flag = ir.IntType(1)
+        kind = ir.FunctionType(INT32S, [INT32S, flag])
+        count = cgutils.get_or_insert_function(b.module, kind, f"llvm.ctlz.v{WIDTH}i32")  # type: ignore[no-untyped-call]
+        return b.call(count, [arguments[0], flag(0)])
+
+    return VECTOR(VECTOR), build
+
+
 def build_transpose(typing: Any, source: Any, at: Any, stride: Any, target: Any, to: Any) -> Any:
     """Make sixteen rows of sixteen int32, from source's number `at` on, columns of target, from number `to` on.
 
@@ -220,4 +235,5 @@ lookup: Any = intrinsic(build_lookup)
 multiply_shift: Any = intrinsic(build_multiply_shift)
 divide: Any = intrinsic(build_divide)
 select_equal: Any = intrinsic(build_select_equal)
+leading_zeros: Any = intrinsic(build_leading_zeros)
 transpose: Any = intrinsic(build_transpose)

@@ -20,7 +20,9 @@ from vlaezip.format.notes import Notes
 Bytes = bytes | memoryview
 B = TypeVar("B", bytes, memoryview)
 
-MAGIC, VERSION, VERSION_2 = b"VLZ", 1, 2  # a file has the lowest version that knows all that it holds
+MAGIC = b"VLZ"
+VERSION, VERSION_2, VERSION_3 = VERSIONS = 1, 2, 3  # a file has the lowest that knows all that it holds
+LEARNED = 0x80  # kind of lossless data that a learner made
 BANDS = b"B"  # how a stored picture starts that is cut into several
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
 MODELLED_MODES = ("L", "LA", "RGB", "RGBA")
@@ -164,7 +166,9 @@ class Container:
 
     @property
     def version(self) -> int:
-        """Of the format: notes and bands are known from 2 on."""
+        """Of the format: notes and bands are known from 2 on, learners from 3 on."""
+        if self.header.kind == Kind.LOSSLESS and is_learned(self.data):
+            return VERSION_3
         stored = self.data if self.header.kind == Kind.STORED else self.alpha or b""
         return VERSION_2 if self.notes is not None or _has_bands(stored) else VERSION
 
@@ -344,8 +348,8 @@ def _read_prologue(data: bytes) -> tuple[Kind, str]:
     if data[: len(MAGIC)] != MAGIC:
         raise CorruptFile(f"not a .vlz file: starts with {bytes(data[: len(MAGIC)])!r}, not {MAGIC!r}")
     _, version, what = FILE_START.unpack(_take(data, 0, FILE_START.size, "header"))
-    if version not in (VERSION, VERSION_2):
-        raise UnsupportedVersion(f"file has version {version}, this reader knows {VERSION} and {VERSION_2}")
+    if version not in VERSIONS:
+        raise UnsupportedVersion(f"file has version {version}, this reader knows {min(VERSIONS)} to {max(VERSIONS)}")
     kind, mode = what & 3, what >> 2
     if kind >= len(Kind) or mode >= len(MODES):
         raise CorruptFile(f"kind {kind} and mode {mode} are not below {len(Kind)} and {len(MODES)}")
@@ -423,6 +427,11 @@ def _deflate(plain: bytes | None) -> bytes | None:
     if len(plain) > MAX_METADATA:
         raise FileError(f"metadata of {len(plain)} bytes, at most {MAX_METADATA} are taken")
     return zlib.compress(plain, 9)
+
+
+def is_learned(data: Bytes) -> bool:
+    """Whether lossless data was made by a learner."""
+    return len(data) > CRC.size and data[CRC.size] == LEARNED
 
 
 def _has_bands(stored: Bytes) -> bool:

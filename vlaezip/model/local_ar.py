@@ -233,22 +233,34 @@ class Evaluator:
 
 def encode_intervals(net: LocalAR, scene: Scene, x: Ints) -> Intervals:
     """One parallel pass over x: the intervals of its symbols, in the order in which decode meets them."""
+    return intervals_of(net, scene, x, 1)
+
+
+def estimated_bits(net: LocalAR, scene: Scene, x: Ints, stride: int) -> float:
+    """About what the symbols of x cost, by one place of so many."""
+    intervals = intervals_of(net, scene, x, stride)
+    found = intervals.freqs[intervals.freqs > 0]
+    return float(PRECISION - np.log2(found).mean()) * len(intervals.freqs)
+
+
+def intervals_of(net: LocalAR, scene: Scene, x: Ints, stride: int) -> Intervals:
+    """encode_intervals, for every stride-th chunk of places; the others have frequencies of zero."""
     config = net.config
     canvas, packed = Canvas(config, scene, x), packed_net(net, scene)
     count = len(canvas.order)
     chunk = min(CHUNK, count)
     widths = packed.groups[:, 1]
-    starts, freqs = (np.empty(count * widths.sum(), np.uint32) for _ in range(2))
+    starts, freqs = (np.zeros(count * widths.sum(), np.uint32) for _ in range(2))
     intervals = Intervals(starts, freqs, segments(canvas.bounds, widths))
     step_of = np.repeat(np.arange(len(canvas.bounds) - 1, dtype=np.int32), np.diff(canvas.bounds))
     grids = grids_of(config, scene, chunk)
-    many = max(1, min(threads.count(), count // chunk))
+    many = max(1, min(threads.count(), count // (chunk * stride)))
     flat = np.ascontiguousarray(x, np.int32).reshape(-1, config.channels)
 
     def work(share: int) -> None:
         rows = buffers_for(config, len(net.stem.weight), chunk)
         local_kernels.encode_share(
-            packed, canvas.arrays, rows, grids, flat, step_of, Chunks(share, many, chunk), intervals
+            packed, canvas.arrays, rows, grids, flat, step_of, Chunks(share * stride, many * stride, chunk), intervals
         )
 
     threads.together(work, many)

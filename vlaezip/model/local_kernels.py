@@ -110,8 +110,8 @@ class Source(NamedTuple):
 
 
 @kernel()
-def evaluate_trunk(net: Any, canvas: Any, buffers: Any, start: int, end: int) -> None:
-    """Evaluate windows and trunk of places start..end."""
+def evaluate_windows(net: Any, canvas: Any, buffers: Any, start: int, end: int) -> None:
+    """Evaluate the net's inputs at places start..end."""
     n = end - start
     where, base, size = canvas.order[start:end], buffers.base[:n], buffers.size[:n]
     spot, inputs, channels = canvas.spot[start:end], buffers.inputs[:n], canvas.shown.shape[1]
@@ -126,6 +126,13 @@ def evaluate_trunk(net: Any, canvas: Any, buffers: Any, start: int, end: int) ->
             inputs[i, seen + e] = canvas.extra[where[i], e]
         for c in range(base.shape[1]):
             base[i, c] += canvas.base[where[i], c]
+
+
+@kernel()
+def evaluate_trunk(net: Any, canvas: Any, buffers: Any, start: int, end: int) -> None:
+    """Evaluate windows and trunk of places start..end."""
+    n = end - start
+    evaluate_windows(net, canvas, buffers, start, end)
     trunk, other = buffers.trunk, buffers.other
     if net.depth % 2:
         trunk, other = other, trunk
