@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from reference import INVERSE, LOG_SIZE, SIGMOID, SIZE_OF, contrast, interval, mixture, stored, windows
+from reference import INVERSE, SIGMOID, SIZE_OF, contrast, interval, mixture, stored, windows
 
 from vlaezip.device.window import describe
 from vlaezip.model.learning import parts_of

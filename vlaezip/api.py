@@ -79,9 +79,7 @@ def encode(image: Image.Image | Picture, options: Options, progress: Progress = 
     return finished(net, header, picture, data, kept)
 
 
-def lossless_data(
-    net: Vlae, header: Header, colour: Plane, effort: int, most: int = MAX_WORDS
-) -> tuple[Header, bytes]:
+def lossless_data(net: Vlae, header: Header, colour: Plane, effort: int, most: int = MAX_WORDS) -> tuple[Header, bytes]:
     """Header and DATA of a lossless file: the shortest that this effort finds. Raises TooLong."""
     if effort == 0:
         return header, lossless.encode(net, header, colour, most)

@@ -69,7 +69,11 @@ def gradients(planes: Any, k_count: int, size: Any, step: Any, low: Any, count: 
         weight = load(planes, w)
         held = weight * (upto - below)
         mass = mass + held
-        store(planes, m, multiply_shift((one - below - upto) * MEAN_FACTOR, multiply_shift(inverse, slopes, INVERSE_BITS), 17))
+        store(
+            planes,
+            m,
+            multiply_shift((one - below - upto) * MEAN_FACTOR, multiply_shift(inverse, slopes, INVERSE_BITS), 17),
+        )
         store(planes, s, weight * (bent >> 7))
         store(planes, WIDTH * (3 * k_count + k), held)
     exponent = maximum(broadcast(32 - MASS_BITS) - leading_zeros(mass), 0)
@@ -82,7 +86,6 @@ def gradients(planes: Any, k_count: int, size: Any, step: Any, low: Any, count: 
         store(planes, m, clamped(by_mean, ERROR_MAX))
         by_scale = clamped(multiply_shift(load(planes, s) >> exponent, reciprocal, MASS_BITS), 1 << 15)
         store(planes, s, clamped((by_scale * SCALE_FACTOR + (1 << 16)) >> 17, ERROR_MAX))
-
 
 
 @kernel()

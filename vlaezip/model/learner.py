@@ -86,7 +86,14 @@ def begin(net: LocalAR, layers: Sequence[Layer], grey: bool) -> Learner:
     used = len(net.config.groups[: 1 if grey else None])
     static = [net.stem, *net.layers, *net.heads[:used], *net.outs[:used]]
     known = {layer.name.partition(".")[2]: layer for layer in layers}
-    names = ["stem", *(f"{kind}.{i}" for kind, n in (("layers", len(net.layers)), ("heads", used), ("outs", used)) for i in range(n))]
+    names = [
+        "stem",
+        *(
+            f"{kind}.{i}"
+            for kind, n in (("layers", len(net.layers)), ("heads", used), ("outs", used))
+            for i in range(n)
+        ),
+    ]
     layers = [known[name] for name in names]
     learned = list(zip(static[1:], layers[1:], strict=True))
     table, backward = [], []

@@ -12,7 +12,6 @@ from vlaezip.exact import matmul, threads
 from vlaezip.exact.microkernel import TILE_ROWS
 from vlaezip.exact.simd import WIDTH
 from vlaezip.model import learning_kernels, local_kernels
-from vlaezip.model.config import LocalConfig
 from vlaezip.model.learner import Learner, Settings
 from vlaezip.model.learner_kernels import PAIRS, UNIT, Scratch, Window
 from vlaezip.model.learning_kernels import Plan, Tape
@@ -101,7 +100,9 @@ def scratch_for(net: LocalAR, learner: Learner, places: int) -> Scratch:
     )
 
 
-def run(net: LocalAR, learner: Learner, scene: Scene, x: Ints, known: bool, source: Source, settings: Settings) -> Intervals:
+def run(
+    net: LocalAR, learner: Learner, scene: Scene, x: Ints, known: bool, source: Source, settings: Settings
+) -> Intervals:
     """Go through a tile, and learn."""
     config = net.config
     canvas = Canvas(config, scene, x)
@@ -118,7 +119,19 @@ def run(net: LocalAR, learner: Learner, scene: Scene, x: Ints, known: bool, sour
         move = 0
         while not team.broken:
             move = learning_kernels.learn_share(
-                packed, learner, arrays, rows[share], scratch[share], window, grids, source, tape, plan, share, settings.rate, move
+                packed,
+                learner,
+                arrays,
+                rows[share],
+                scratch[share],
+                window,
+                grids,
+                source,
+                tape,
+                plan,
+                share,
+                settings.rate,
+                move,
             )
             if move == local_kernels.FOREVER:
                 return
