@@ -43,17 +43,18 @@ def compress(
     effort: int | None = None,
     progress: Progress = unheard,
 ) -> bytes:
-    """A picture as the bytes of a .vlz file. Deterministic; a lossy one with an effort, for one machine and number of threads.
-    What is stored or deflated hangs on the builds of zlib and Pillow too: docs/format.md says what is the same everywhere.
+    """A picture as the bytes of a .vlz file. Deterministic; a lossy one with an effort, for one machine and number of
+    threads. What is stored or deflated hangs on the builds of zlib and Pillow too: docs/format.md says what is the same
+    everywhere.
 
     lossless: the same pixels come back; otherwise z alone is kept, at quality 1 (small) .. the model's levels, and the
     decoder dreams the texture with this seed and temperature (a scale on the widths of p(x|z)). Alpha is always kept
     exactly; ICC, EXIF, XMP and notes (gamma, density, texts and the like) too unless strip, and a MetadataWarning names
-    what else there was. effort, 0..9: of a lossless file, how much the model learns while it codes, in both directions
-    (search/effort.py; 0: nothing, the quickest); of a lossy one, time spent on a better z, none by default. Files are
-    never larger for it and decode everywhere; progress hears the share of a search that is done. Raises OptionError, ImageError for pictures
-    that are not taken, and TypeError for what is no picture. A Picture, as pixels.split makes it, gives the same file
-    as its image, which need not be kept beside it.
+    what else there was. effort, 0..9: of a lossless file, how much the model learns while it codes, which a decoder
+    repeats (search/effort.py; 0: nothing, the fastest); of a lossy one, time spent on a better z, by default none. A
+    file is never larger for it, and decodes everywhere; progress hears the share of a search that is done. Raises
+    OptionError, ImageError for pictures that are not taken, and TypeError for what is no picture. A Picture, as
+    pixels.split makes it, gives the same file as its image, which need not be kept beside it.
     """
     return encode(image, Options(lossless, quality, seed, temperature, device, strip, model, effort), progress)
 

@@ -101,7 +101,7 @@ def stacks(header: Header, data: memoryview) -> Iterator[tuple[Tile, Message]]:
 
 
 def pays(net: Vlae, header: Header, colour: Any, size: int) -> bool:
-    """Whether the data of a learner, so many bytes, is surely shorter than that of the static model: by a sample of it."""
+    """Whether so many bytes, which a learner took, are surely fewer than the static model takes: by a sample of it."""
     bits = 0.0
     for tile in split(header.height, header.width, header.tile):
         x = colour[tile.slices][None].astype(np.int32)

@@ -92,7 +92,7 @@ def gradients(planes: Any, k_count: int, size: Any, step: Any, low: Any, count: 
 def gradient_kernel(
     outputs: Any, channels: int, base: Any, size: Any, k_count: int, grid: Any, symbols: Any, errors: Any
 ) -> None:
-    """Compute the errors, int16, of the outputs for symbols, `channels` a row, under mixture(): laid out as those are."""
+    """Compute the errors, int16, of outputs for symbols, `channels` a row, under mixture(): laid out as the outputs."""
     planes, spare = allocate_planes(k_count), np.empty(WIDTH, np.int32)
     for i in range(0, len(symbols), WIDTH):
         load_outputs(outputs, channels, i, len(symbols), 3 * k_count, planes)

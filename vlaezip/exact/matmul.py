@@ -85,8 +85,8 @@ def rows_of(array: Any, first: Any) -> Any:
 
 @kernel()
 def run_tiles(
-    epilogue: Any, x: Any, x_run: Any, weights: Any, runs: Any, pairs: Any, biases: Any, shifts: Any, old: Any, out: Any,
-    lanes: Any, n: Any,
+    epilogue: Any, x: Any, x_run: Any, weights: Any, runs: Any, pairs: Any, biases: Any, shifts: Any, old: Any,
+    out: Any, lanes: Any, n: Any,
 ) -> None:  # fmt: skip
     """Compute so many LANES of outputs of n rows, by tiles: the microkernel says what its arguments are."""
     size, blocks = 4 if epilogue == PLAIN else 2, (lanes + TILE_COLUMNS - 1) // TILE_COLUMNS
@@ -129,8 +129,8 @@ def product(packed: Any, layer: Any, epilogue: Any, x: Any, out: Any, n: int) ->
     """out = layer(x): int16 [N, I] -> int32 [N, O] (PLAIN), or clamped to 0..ACTIVATION_MAX, int16 [N, O] (RECTIFIED).
 
     RESIDUAL: out = rectify(x + layer(x)); x and out are not the same memory. STREAM: out = clamp(out + layer(x)), as a
-    residual stream. ERRORS: the same, with the bounds of errors. The first n rows count; rows up to the next multiple of TILE_ROWS are written too, as are outputs
-    up to a multiple of LANES.
+    residual stream. ERRORS: the same, with the bounds of errors. The first n rows count; rows up to the next multiple
+    of TILE_ROWS are written too, as are outputs up to a multiple of LANES.
     """
     source, target = rows_of(x, 0), rows_of(out, 0)
     macrokernel(packed, layer, epilogue, source, ONE_RUN, target if epilogue >= STREAM else source, target, n)

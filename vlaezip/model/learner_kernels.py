@@ -85,7 +85,7 @@ def mask_errors(activations: Any, errors: Any, n: int, width: int, filled: int) 
 
 @kernel()
 def pair_rows(values: Any, i: int, n: int, width: int, result: Any, row: int) -> None:
-    """Join rows i and i + 1 of values, int16, to a row of int32, the first in the lower halves. Row n counts as zero."""
+    """Join rows i and i + 1 of values, int16, to one of int32, the first in the lower halves. Row n counts as zero."""
     for j in range(0, width, WIDTH):
         pair = load(values[i], j) & 0xFFFF
         if i + 1 < n:
@@ -211,7 +211,7 @@ def bring_forward(
 
 @kernel()
 def step_weights(learner: Any, scratch: Any, j: int, o: int, column: int, pace: Any) -> None:
-    """Bring the weights of sixteen outputs forward: as products have them, and as the way back has them but for order."""
+    """Bring the weights of sixteen outputs forward: for products, and for the way back, where they are put later."""
     _, outputs, inputs, _, first, start, row, fraction, limit = learner.table[j]
     packed, at = learner.forward.weights.view(np.int32), learner.forward.table[j + 1, 0] // 2 + o
     shift = load(learner.step_shifts, start + o) + pace.octave

@@ -36,7 +36,8 @@ def parts_of(bounds: NDArray[np.int64], places: int) -> tuple[NDArray[np.int64],
 
     Parts of a step are as even as can be; an update has as many parts as fit into `places`.
     """
-    found, learns, count = [0], [], 0
+    found, count = [0], 0
+    learns: list[bool] = []
     for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         pieces = -(-(b - a) // places)
         for p in range(pieces):
@@ -68,10 +69,9 @@ def plan_of(learner: Learner, bounds: NDArray[np.int64], learns: NDArray[np.bool
     pairs += (total - total[np.maximum.accumulate(np.where(begins, np.arange(len(learns)), 0))])[:, None]
     turns = np.concatenate([[0], np.cumsum(groups * shares + 2 * shares * learns)[:-1]])
     units = units_of(learner)
-    work = np.cumsum(learner.table[units[:, 0], 2] * (units[:, 2] - units[:, 1]))
-    cuts = np.searchsorted(work, work[-1] * count / shares - 1e-9, side="left")
-    cuts[0], cuts[-1] = 0, len(units)
-    return Plan(borders, learns, pairs, turns, units, cuts)
+    work = np.append(0, np.cumsum(learner.table[units[:, 0], 2] * (units[:, 2] - units[:, 1])))
+    nearest = np.abs(work[:, None] - work[-1] * count / shares).argmin(0)
+    return Plan(borders, learns, pairs, turns, units, nearest)
 
 
 def window_for(learner: Learner) -> Window:
@@ -88,15 +88,20 @@ def window_for(learner: Learner) -> Window:
 
 def scratch_for(net: LocalAR, learner: Learner, places: int) -> Scratch:
     """Buffers of one thread's way back."""
-    n, widest = matmul.round_up(places, TILE_ROWS) + 1, matmul.round_up(int(learner.table[:, :2].max()) + WIDTH, 32)
+    n, line = matmul.round_up(places, TILE_ROWS), matmul.LINE // 2
+    wide = matmul.round_up(int(learner.table[:, :2].max()) + WIDTH, line)
+    outs, heads, trunk, masked = (matmul.aligned_zeros((n, wide), np.int16) for _ in range(4))
     return Scratch(
-        matmul.aligned_zeros((len(net.layers), n, matmul.round_up(net.config.hidden, 32)), np.int16),
-        *(matmul.aligned_zeros((n, widest), np.int16) for _ in range(4)),
-        matmul.aligned_zeros((WIDTH, widest), np.int32),
-        matmul.aligned_zeros((WIDTH * WIDTH,), np.int32),
-        matmul.aligned_zeros((widest + TILE_ROWS, UNIT), np.int32),
-        matmul.aligned_zeros((widest, 2 * matmul.round_up(UNIT // 2, WIDTH)), np.int16),
-        matmul.aligned_zeros((UNIT,), np.int32),
+        below=matmul.aligned_zeros((len(net.layers), n, matmul.round_up(net.config.hidden, line)), np.int16),
+        outs=outs,
+        heads=heads,
+        trunk=trunk,
+        masked=masked,
+        pairs=matmul.aligned_zeros((WIDTH, wide), np.int32),
+        square=np.empty(WIDTH * WIDTH, np.int32),
+        sums=matmul.aligned_zeros((wide, UNIT), np.int32),
+        back=matmul.aligned_zeros((wide, 2 * matmul.round_up(UNIT // 2, WIDTH)), np.int16),
+        zeros=np.zeros(UNIT, np.int32),
     )
 
 

@@ -54,9 +54,7 @@ class Plan(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """What is coded. Of an encoder: x, int32 [places, C], and its intervals to be filled; of a decoder: a source, and x to
-    be filled.
-    """
+    """What is coded. If known: x, int32 [places, C], whose intervals are to be filled. If not, x is to be filled."""
 
     known: bool
     x: Ints
@@ -131,7 +129,7 @@ def learn_share(
     net: Any, learner: Any, canvas: Any, buffers: Any, scratch: Any, window: Any, grids: Any, source: Any, tape: Any,
     plan: Any, share: int, rate: int, move: int,
 ) -> int:  # fmt: skip
-    """Code share number `share` of every part from a move on, and learn. -> the move to go on with when others are late.
+    """Code share `share` of every part from a move on, and learn. -> the move to go on with when others are late.
 
     A part has a move to begin, one a group, and three to learn: to meet, to bring weights forward, to meet again.
     """
