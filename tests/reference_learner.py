@@ -1,19 +1,51 @@
-"""The learner, defined in int64: what the kernels of a learning model answer to, bit for bit (docs/format.md)."""
+"""The learner, defined in int64: what the kernels of a learning model answer to, bit for bit (docs/format.md).
+
+Whatever kernels keep in 32 bits is asserted to fit into them.
+"""
 
 import numpy as np
 import torch
 from reference import INVERSE, SIGMOID, SIZE_OF, contrast, interval, mixture, stored, windows
 
 from vlaezip.device.window import describe
+from vlaezip.exact.law import ACTIVATION_MAX, ERROR_MAX
+from vlaezip.model.learner import (
+    BIAS_FRACTION,
+    BIAS_GAIN,
+    BIAS_MAX,
+    FRACTION_MAX,
+    GRADIENT_BITS,
+    GRADIENT_MAX,
+    MOMENT_SHIFT,
+    OCTAVES,
+    RATIO_BITS,
+    RATIO_MAX,
+    SPREAD_BITS,
+    SPREAD_FLOOR,
+    SPREAD_SHIFT,
+    WEIGHT_MAX,
+)
 from vlaezip.model.learning import parts_of
 from vlaezip.model.wavefront import wavefront
 
-ERROR_MAX, ACTIVATION_MAX = 4095, 2047
+
+def fitting(values):
+    """The values, which 32 bits hold."""
+    assert np.abs(values).max(initial=0) < 2**31
+    return values
+
+
+def product(x, weight, bias=0):
+    """x @ weight + bias, which 32 bits hold in any order of summation."""
+    fitting(np.abs(x) @ np.abs(weight) + np.abs(bias))
+    return x @ weight + bias
 
 
 def halved(values, shift):
     """floor(values / 2**shift + 1/2)."""
-    return (values + ((1 << np.asarray(shift)) >> 1)) >> shift
+    assert np.min(shift) >= 0
+    assert np.max(shift) <= 30
+    return fitting(values + ((1 << np.asarray(shift)) >> 1)) >> shift
 
 
 def errors_of(outputs, centre, size, steps, symbol):
@@ -26,14 +58,14 @@ def errors_of(outputs, centre, size, steps, symbol):
     one = 1 << 18
     below = np.zeros_like(weights) if symbol == low else sigmoid[lower + 4096]
     upto = np.full_like(weights, one) if symbol + 1 == low + count else sigmoid[upper + 4096]
-    bent = upper * (upto * (one - upto) >> 18) - lower * (below * (one - below) >> 18)
+    bent = fitting(upper * (upto * (one - upto) >> 18) - lower * (below * (one - below) >> 18))
     held = weights * (upto - below)
     mass = int(held.sum()) + 256
     exponent = max(mass.bit_length() - 15, 0)
     reciprocal = (2**27 - 1) // (mass >> exponent)
-    share = (held >> exponent) * reciprocal >> 15
+    share = fitting((held >> exponent) * reciprocal) >> 15
     slope = (one - below - upto) * 171 * (inverse * SIZE_OF[size] >> 16) >> 17
-    by_scale = np.clip((weights * (bent >> 7) >> exponent) * reciprocal >> 15, -(2**15), 2**15)
+    by_scale = np.clip((fitting(weights * (bent >> 7)) >> exponent) * reciprocal >> 15, -(2**15), 2**15)
     found = [(weights - share + 4) >> 3, ((share * slope >> 25) + 1) >> 1, (by_scale * 21845 + 2**16) >> 17]
     return np.clip(np.concatenate(found), -ERROR_MAX, ERROR_MAX)
 
@@ -45,53 +77,67 @@ class Layer:
         weight, bias, self.shift = stored(affine)
         outputs, inputs = weight.shape
         unit, made = (np.log2(v).round().astype(int) for v in (layer.units, layer.steps))
-        self.limit = min(4095, (2**31 - 1 - 2**25) // (inputs * 2047), (2**31 - 1 - 2**25) // (outputs * 4095))
-        whole = 29 - self.shift[:, None] - unit + made[:, None]
-        self.fraction = min(18, whole.min() - 1)
-        self.step = whole - self.fraction - 8
-        self.bias_step = 16 - self.shift + made
+        room = 2**31 - 1 - BIAS_MAX
+        self.limit = min(WEIGHT_MAX, room // (inputs * ACTIVATION_MAX), room // (outputs * ERROR_MAX))
+        step = RATIO_BITS - self.shift[:, None] - unit + made[:, None]
+        self.fraction = min(FRACTION_MAX, step.min() + OCTAVES.start - 1)
+        self.step = step - self.fraction
+        self.bias_step = RATIO_BITS - BIAS_FRACTION - self.shift + made
         largest = abs(weight).max(1)
         fits = [b for b in range(25) if (2 * largest * 2.0 ** (b - self.shift)).max() <= self.limit]
         self.back = max(b for b in fits if (self.fraction + self.shift - b).min() >= 1)
-        self.master, self.bias_master = weight << self.fraction, bias << 5
+        self.master, self.bias_master = weight << self.fraction, bias << BIAS_FRACTION
         self.moment, self.spread = np.zeros_like(weight), np.zeros_like(weight)
         self.bias_moment, self.bias_spread = np.zeros_like(bias), np.zeros_like(bias)
-        self.gradient, self.bias_gradient = 0, 0
+        self.gradient, self.magnitude, self.bias_gradient = 0, 0, 0
 
     def forward(self, x):
-        return (x @ halved(self.master, self.fraction).T + halved(self.bias_master, 5)) >> self.shift
+        return product(x, halved(self.master, self.fraction).T, halved(self.bias_master, BIAS_FRACTION)) >> self.shift
 
     def backward(self, x, errors):
         """Add to the sums of gradients -> errors of the inputs."""
         self.gradient = self.gradient + errors.T @ x
+        self.magnitude = fitting(self.magnitude + np.abs(errors.T) @ x)
         self.bias_gradient = self.bias_gradient + errors.sum(0)
+        return halved(product(errors, self.weight_back()), self.back)
+
+    def weight_back(self):
+        """Weights of the way back, in units of 2**-back."""
         weight = halved(self.master, (self.fraction + self.shift - self.back)[:, None])
-        return halved(errors @ np.clip(weight, -self.limit, self.limit), self.back)
+        return np.clip(weight, -self.limit, self.limit)
 
     def update(self, clock, rate):
         move = self.moved(self.gradient, self.moment, self.spread, self.step, clock, rate)
         bound = self.limit << self.fraction
-        self.master = np.clip(self.master - move, -bound, bound)
-        move = self.moved(self.bias_gradient << 7, self.bias_moment, self.bias_spread, self.bias_step, clock, rate)
-        self.bias_master = np.clip(self.bias_master - move, -(2**30), 2**30)
-        self.gradient, self.bias_gradient = 0, 0
+        self.master = np.clip(fitting(self.master - move), -bound, bound)
+        move = self.moved(
+            fitting(self.bias_gradient << BIAS_GAIN), self.bias_moment, self.bias_spread, self.bias_step, clock, rate
+        )
+        bound = BIAS_MAX << BIAS_FRACTION
+        self.bias_master = np.clip(fitting(self.bias_master - move), -bound, bound)
+        self.gradient, self.magnitude, self.bias_gradient = 0, 0, 0
 
     def moved(self, sums, moment, spread, shift, clock, rate):
-        gradient = np.clip(sums, -(2**24) + 1, 2**24 - 1) << 6
+        gradient = np.clip(sums, -GRADIENT_MAX, GRADIENT_MAX) << GRADIENT_BITS
         octave = clock.bit_length() - 1
-        moment += halved(gradient - moment, min(3, octave))
-        spread += halved(abs(gradient) - spread, min(7, octave))
-        floored = spread + 1024
-        exponent = np.log2(floored).astype(int) - 10
-        inverse = ((8 - rate % 4) << 18) // (floored >> exponent)
-        return halved(np.clip(moment >> exponent, -(2**14), 2**14) * inverse, shift + rate // 4)
+        moment += halved(gradient - moment, min(MOMENT_SHIFT, octave))
+        spread += halved(abs(gradient) - spread, min(SPREAD_SHIFT, octave))
+        floored = fitting(spread + SPREAD_FLOOR)
+        exponent = np.log2(floored).astype(int) - SPREAD_BITS + 1
+        inverse = ((8 - rate % 4) << (RATIO_BITS - 3)) // (floored >> exponent)
+        return halved(fitting(np.clip(moment >> exponent, -RATIO_MAX, RATIO_MAX) * inverse), shift + rate // 4)
 
 
 class Learner:
-    def __init__(self, net, layers):
-        affines = [*net.layers, *net.heads, *net.outs]
+    """layers: layout.Layer of the net, of which a grey picture uses the first group's only."""
+
+    def __init__(self, net, layers, grey=False):
+        self.groups = net.config.groups[: 1 if grey else None]
+        used = len(self.groups)
+        stacks = {"layers": net.layers, "heads": net.heads[:used], "outs": net.outs[:used]}
+        found = {layer.name.partition(".")[2]: layer for layer in layers}
+        self.layers = [Layer(a, found[f"{kind}.{i}"]) for kind, stack in stacks.items() for i, a in enumerate(stack)]
         self.net, self.clock = net, 0
-        self.layers = [Layer(a, layer) for a, layer in zip(affines, layers[1:], strict=True)]
 
     def intervals(self, scene, x, places, rate):
         """(start, frequency) of every symbol of x, part by part, group by group; and learn."""
@@ -114,14 +160,14 @@ class Learner:
         return result
 
     def part(self, scene, inputs, size, values, base):
-        config, depth, groups = self.net.config, len(self.net.layers), len(self.net.heads)
+        config, depth, groups = self.net.config, len(self.net.layers), len(self.groups)
         trunk, heads, outs = self.layers[:depth], self.layers[depth:][:groups], self.layers[depth + groups :]
         weight, bias, shift = stored(self.net.stem)
         hidden = [np.clip((inputs @ weight.T + bias) >> shift, 0, ACTIVATION_MAX)]
         for layer in trunk:
             hidden.append(np.clip(hidden[-1] + layer.forward(hidden[-1]), 0, ACTIVATION_MAX))
         errors, seen, result = np.zeros_like(hidden[-1]), [], []
-        for number, count in enumerate(config.groups):
+        for number, count in enumerate(self.groups):
             channels = config.order[len(seen) : len(seen) + count]
             known = [contrast(values[:, c] - base[:, c], size)[:, None] for c in seen]
             x = np.concatenate([hidden[-1], *known], 1)
