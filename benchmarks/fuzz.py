@@ -28,6 +28,7 @@ from benchmarks.lib.report import Table
 from vlaezip.errors import VlaezipError
 from vlaezip.format.container import Kind
 
+TUNED = Path(__file__).parents[1] / "tests" / "golden" / "0.4.0-lossless-tuned.vlz"
 MAX_SECONDS = 2.0
 MAX_BYTES = 200 * 10**6
 STOP_SECONDS = 10.0  # of CPU: then a case is stopped
@@ -91,7 +92,7 @@ def files() -> list[bytes]:
         vlaezip.compress(see_through.crop((20, 20, 44, 40)), lossless=True),
         vlaezip.compress(marked, lossless=True),
         vlaezip.compress(photo.resize((1100, 5)), lossless=True),
-        vlaezip.compress(Image.fromarray(example.make(128, 192)), lossless=True, effort=1),  # with a tuning
+        TUNED.read_bytes(),
         vlaezip.compress(photo),
         vlaezip.compress(marked, quality=1, seed=77),
         vlaezip.compress(see_through.convert("LA")),

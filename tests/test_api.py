@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -20,15 +21,16 @@ from PIL import Image
 
 import vlaezip
 from vlaezip import api
-from vlaezip.codec import block
+from vlaezip.codec import block, learned
 from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile, OptionError, UnknownModel, VlaezipError
 from vlaezip.format import contest, pixels
-from vlaezip.format.container import Container, Header, Kind, read, write
+from vlaezip.format.container import VERSION, VERSION_3, Container, Header, Kind, is_learned, read, write
 from vlaezip.model import weights
+from vlaezip.model.learner import RATES, Settings
 from vlaezip.options import DEFAULT_QUALITY
-from vlaezip.search import tuning
+from vlaezip.search.effort import DEFAULT_EFFORT, EFFORTS
 
 MODES = ("1", "P", "L", "LA", "RGB", "RGBA")
 MODELLED = ("L", "LA", "RGB", "RGBA")
@@ -62,11 +64,12 @@ def back(image, **options):
 
 @pytest.mark.parametrize("size", [(56, 40), (1, 1), (7, 1), (1, 7), (1, 40), (17, 33)])
 @pytest.mark.parametrize("mode", MODES)
-def test_lossless_is_lossless(mode, size):
+@pytest.mark.parametrize("effort", [0, None])
+def test_lossless_is_lossless(effort, mode, size):
     image = scene(mode, *size)
-    data, found = back(image, lossless=True)
+    data, found = back(image, lossless=True, effort=effort)
     assert same(found, image)
-    assert api.compress(image, lossless=True) == data
+    assert api.compress(image, lossless=True, effort=effort) == data
 
 
 @pytest.mark.parametrize("mode", MODELLED)
@@ -192,7 +195,7 @@ def test_the_price_is_the_models_estimate():
     z = block.first_latent(net, x)
     estimate = block.local_ar.encode_intervals(net.prior, net.prior_scene(z.shape[:3], 0), z).bits
     estimate += block.local_ar.encode_intervals(net.pixel, net.pixel_scene(z, x.shape[:3]), x).bits
-    data = api.compress(image, lossless=True)
+    data = api.compress(image, lossless=True, effort=0)
     assert abs(8 * len(data) - estimate) <= 0.01 * estimate + 64 * 8
 
 
@@ -250,37 +253,70 @@ def test_a_glance_at_tall_pictures_decides_as_a_longer_look_does(name, monkeypat
     assert glances == [contest.may_be_smaller(picture, size) for size in sizes]
 
 
-def tuned(image, effort, monkeypatch):
-    """A lossless file with a tuning: the price of one chunk is let go, so that a small picture can have it."""
-    monkeypatch.setattr(tuning, "CHUNK_MAX", -(10**9))
-    data = api.compress(image, lossless=True, effort=effort)
-    assert read(data).tuning is not None
-    return data
-
-
+@pytest.mark.parametrize("model", ["photo", "photo-fast"])
 @pytest.mark.parametrize("mode", MODELLED)
-def test_tuned_files_are_lossless(mode, monkeypatch):
+def test_files_of_an_effort_are_learned(mode, model):
     image = scene(mode)
-    assert same(api.decompress(tuned(image, 1, monkeypatch)), image)
+    for effort, version in ((0, VERSION), (None, VERSION_3), (1, VERSION_3)):
+        data, found = back(image, lossless=True, effort=effort, model=model)
+        assert same(found, image)
+        assert data[3] == version
+        assert is_learned(read(data).data) == (version == VERSION_3)
 
 
-def test_an_effort_never_makes_a_file_larger():
-    image = scene(width=160, height=120)
-    plain_file = api.compress(image, lossless=True)
-    data, found = back(image, lossless=True, effort=2)
-    assert same(found, image)
-    assert len(data) <= len(plain_file)
-    assert len(read(data).data) < len(read(plain_file).data)
+def test_effort_0_makes_the_bytes_that_it_ever_made():
+    image = photo(52, 70)
+    golden = (Path(__file__).parent / "golden").glob
+    for name, options in (("lossless", {}), ("lossless-fast", {"model": "photo-fast"})):
+        assert api.compress(image, lossless=True, effort=0, **options) in [
+            f.read_bytes() for f in golden(f"*-{name}.vlz")
+        ]
 
 
-def test_no_effort_means_the_same_bytes_as_ever():
-    for exact in (False, True):
-        assert api.compress(scene(), lossless=exact, effort=0) == api.compress(scene(), lossless=exact)
+def test_the_default_is_one_of_the_efforts():
+    image = scene()
+    assert api.compress(image, lossless=True) == api.compress(image, lossless=True, effort=DEFAULT_EFFORT)
+    assert api.compress(image) == api.compress(image, effort=0)
 
 
-def test_pictures_that_are_stored_or_tiny_take_any_effort():
-    for image in (Image.new("RGB", (64, 64)), scene(width=9, height=7), scene("P")):
-        assert api.compress(image, lossless=True, effort=9) == api.compress(image, lossless=True)
+def test_a_longer_effort_takes_the_best_of_what_it_tries(monkeypatch):
+    """And the one that pays is written, by itself."""
+    image, tried = scene(), (Settings(64, RATES[0]), Settings(32, RATES[20]), Settings(256, RATES[-1]))
+    monkeypatch.setattr(api, "LADDER", [(), *((s,) for s in tried), tried])
+    sizes = [len(api.compress(image, lossless=True, effort=effort)) for effort in range(1, 5)]
+    assert sizes[3] == min(sizes)
+
+
+MIXED = {
+    "noise": lambda rng, shape: rng.integers(0, 256, shape),
+    "bits": lambda rng, shape: 255 * rng.integers(0, 2, shape),
+    "few colours": lambda rng, shape: rng.integers(0, 256, (5, shape[2]))[rng.integers(0, 5, shape[:2])],
+    "stripes": lambda rng, shape: np.broadcast_to(rng.integers(0, 256, (shape[0], 1, shape[2])), shape),
+    "photograph": lambda rng, shape: np.asarray(photo(*shape[:2], seed=int(rng.integers(9))))[..., : shape[2]],
+    "flat": lambda rng, shape: np.broadcast_to(rng.integers(0, 256, shape[2]), shape),
+}
+
+
+@settings(max_examples=40)
+@given(st.tuples(*[st.sampled_from(list(MIXED))] * 2), st.integers(1, 70), st.integers(1, 70),
+       st.sampled_from([1, 3]), st.sampled_from([1, DEFAULT_EFFORT, EFFORTS - 1]), st.integers(0, 99))  # fmt: skip
+def test_no_effort_makes_a_file_larger(kinds, height, width, channels, effort, seed):
+    """Pictures are of one kind at the top and of another below; none is stored here, however well that does."""
+    rng = np.random.default_rng(seed)
+    top = height // 2 if kinds[0] != kinds[1] else 0
+    x = np.concatenate(
+        [MIXED[kind](rng, (n, width, channels)) for kind, n in zip(kinds, (top, height - top), strict=True) if n]
+    )
+    colour = np.broadcast_to(x.astype(np.uint8), (height, width, 3))
+    net = weights.load(weights.find("photo-fast").path, "lossless")
+    head = Header(Kind.LOSSLESS, "L" if channels == 1 else "RGB", width, height, b"abcd", 64)
+    sizes = [len(api.lossless_data(net, head, colour, e)[1]) for e in (0, effort)]
+    assert sizes[1] <= sizes[0] + 16
+
+
+def test_pictures_that_are_stored_take_any_effort():
+    for image in (scene("1"), scene("P")):
+        assert api.compress(image, lossless=True, effort=9) == api.compress(image, lossless=True, effort=0)
 
 
 @pytest.mark.parametrize("effort", [-1, 10])
@@ -289,13 +325,24 @@ def test_efforts_out_of_range_are_refused(effort):
         api.compress(scene(), effort=effort)
 
 
-def test_tunings_that_are_damaged_are_refused(monkeypatch):
-    file = read(tuned(scene(), 1, monkeypatch))
+TUNED = Path(__file__).parent / "golden" / "0.4.0-lossless-tuned.vlz"
+
+
+def test_tunings_that_are_damaged_are_refused():
+    file = read(TUNED.read_bytes())
     parts = (file.header, file.data, file.alpha, file.icc, file.exif, file.xmp)
     assert file.tuning is not None
     for spoilt in (b"", file.tuning[:-4], file.tuning + bytes(4), None):  # without it, other pixels come out
         with pytest.raises(CorruptFile):
             api.decompress(write(Container(*parts, spoilt)))
+
+
+def test_a_learner_begins_with_a_tuning_where_a_file_has_one():
+    """No encoder makes such files. Other pixels come out, or that model cannot learn."""
+    tuning, file = read(TUNED.read_bytes()).tuning, read(api.compress(scene(), lossless=True))
+    header = replace(file.header, model=read(TUNED.read_bytes()).header.model)
+    with pytest.raises(VlaezipError):
+        api.decompress(write(Container(header, file.data, tuning=tuning)))
 
 
 @pytest.fixture
@@ -311,16 +358,13 @@ def test_many_tiles_chain_and_come_back(mode, size, small_tiles):
     assert same(found, image)
     if size == (130, 130):
         assert read(data).header.kind is Kind.LOSSLESS
-        assert read(data).data[4] == Refund.WHITE
+        assert is_learned(read(data).data)
+    chained, found = back(image, lossless=True, effort=0)
+    assert same(found, image)
+    if size == (130, 130):
+        assert read(chained).data[4] == Refund.WHITE
     assert api.decompress(data, preview=True).size == size
     assert api.decompress(api.compress(image)).size == size
-
-
-def test_one_tuning_serves_all_tiles(small_tiles, monkeypatch):
-    image = scene(width=130, height=100)
-    data = tuned(image, 1, monkeypatch)
-    assert same(api.decompress(data), image)
-    assert api.decompress(data, preview=True).size == image.size
 
 
 def test_tiles_leave_no_seams_in_a_preview(monkeypatch):
@@ -337,7 +381,7 @@ def test_tiles_too_cheap_to_refund_are_not_chained(small_tiles, monkeypatch):
     monkeypatch.setattr(api, "may_be_smaller", lambda image, size: False)
     monkeypatch.setattr(api, "least_bits", lambda *sizes: 0)
     dull = Image.fromarray(np.full((70, 64, 3), 128, np.uint8))
-    data, found = back(dull, lossless=True)
+    data, found = back(dull, lossless=True, effort=0)
     assert same(found, dull)
     assert read(data).header.kind is Kind.LOSSLESS
     assert read(data).data[4] in (Refund.NONE, Refund.WHITE)
@@ -346,9 +390,10 @@ def test_tiles_too_cheap_to_refund_are_not_chained(small_tiles, monkeypatch):
 def test_many_lanes_come_back(monkeypatch):
     monkeypatch.setattr(api, "PLACES_PER_LANE", 64)
     image = scene()
-    data, found = back(image, lossless=True)
-    assert read(data).header.lanes == 32
-    assert same(found, image)
+    for effort, most in ((0, 32), (None, learned.MAX_LANES)):
+        data, found = back(image, lossless=True, effort=effort)
+        assert read(data).header.lanes == most
+        assert same(found, image)
 
 
 def test_lanes_grow_with_the_picture():

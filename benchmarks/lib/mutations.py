@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from benchmarks.lib import tunings
 from vlaezip.format import container
 from vlaezip.format.container import Header, Kind
 from vlaezip.model import tuned, weights
@@ -256,7 +257,7 @@ def wild_tuning(random: Random, grey: bool) -> bytes:
         for kind, shape in tuned.shapes(layer, rank)
         if random.random() < 0.5
     }
-    return tuned.write(tuned.Tuning(rank, parts), layers)
+    return tunings.write(tuned.Tuning(rank, parts), layers)
 
 
 def sealed_names(random: Random, data: bytes, _: bytes) -> bytes:

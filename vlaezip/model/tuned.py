@@ -1,4 +1,5 @@
-"""Tunings: a picture's own integer changes of the pixel model's layers; read, written and applied (docs/format.md).
+"""Tunings: a picture's own integer changes of the pixel model's layers, as files before 0.8 may hold them: read and
+applied (docs/format.md).
 
 A layer's real weights W [O, I] and bias b [O] become W (1 + gain) + left right^T and b + bias: what the picture says
 of itself, a global latent. Integers alone decide; the law of exactness is proved again for every layer that changes.
@@ -12,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlaezip.coding import ans, mixture_codec
-from vlaezip.coding.logistic import Grid, Mixture, intervals, uniform_grid
-from vlaezip.coding.tables import PRECISION, WEIGHT_BITS
+from vlaezip.coding.logistic import Grid, Mixture, uniform_grid
+from vlaezip.coding.tables import WEIGHT_BITS
 from vlaezip.errors import CorruptFile, ModelError
 from vlaezip.exact import law
 from vlaezip.exact.law import Affine
@@ -68,27 +69,8 @@ def shapes(layer: Layer, rank: int) -> Iterator[tuple[str, tuple[int, ...]]]:
         yield "right", (columns, rank)
 
 
-def write(tuning: Tuning, layers: list[Layer]) -> bytes:
-    """The payload of TUNING. The law: read(write(t, layers), layers) == t, but for changes that change nothing."""
-    heads, symbols, spreads = [tuning.rank], [], []
-    for layer in layers:
-        for kind, _ in shapes(layer, tuning.rank):
-            part = tuning.changes.get((layer.name, kind))
-            if part is None or not part.values.any():
-                heads.append(0)
-                continue
-            spread = best_spread(part.values)
-            heads.append(spread | part.exponent << 4)
-            symbols.append(part.values.reshape(-1))
-            spreads.append(spread)
-    message = ans.empty(1)
-    for values, spread in zip(reversed(symbols), reversed(spreads), strict=True):
-        message = mixture_codec.codec(*prior(len(values), spread)).push(message, values.astype(np.int32))
-    return bytes(heads) + ans.write(message)
-
-
 def read(data: bytes, layers: list[Layer]) -> Tuning:
-    """Inverse of write. Raises CorruptFile."""
+    """The tuning of a payload of TUNING. Raises CorruptFile."""
     if not data or data[0] > MAX_RANK:
         raise CorruptFile(f"a tuning starts with {data[:1]!r}, expected a rank of at most {MAX_RANK}")
     rank = data[0]
@@ -113,17 +95,6 @@ def prior(count: int, spread: int) -> tuple[Mixture, Grid]:
     one = np.full((count, 1), 1 << WEIGHT_BITS, np.int32)
     mix = Mixture(one, np.zeros_like(one), np.full_like(one, SPREADS[spread]))
     return mix, uniform_grid(count, 1, -CHANGE_MAX, 2 * CHANGE_MAX + 1)
-
-
-def best_spread(values: Longs) -> int:
-    """The spread under which these changes cost least."""
-    return min(range(1, len(SPREADS)), key=lambda spread: cost_bits(values, spread))
-
-
-def cost_bits(values: Longs, spread: int) -> float:
-    """What changes cost under a spread."""
-    freqs = intervals(*prior(values.size, spread), values.reshape(-1).astype(np.int32))[1]
-    return float(-np.log2(freqs / (1 << PRECISION)).sum())
 
 
 def read_into(model: Vlae, data: bytes, grey: bool) -> Vlae:

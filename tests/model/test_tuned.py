@@ -1,4 +1,4 @@
-"""Tunings: laws of reading, writing and applying; hostile ones; and what the search finds."""
+"""Tunings of old files: laws of reading and applying, and hostile ones."""
 
 from contextlib import suppress
 from fractions import Fraction
@@ -8,19 +8,17 @@ from math import floor
 import numpy as np
 import pytest
 import random_nets
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import photo
 
+from benchmarks.lib.tunings import write
 from vlaezip.codec import block
 from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import law
-from vlaezip.model import local_ar, tuned, weights
+from vlaezip.model import local_ar, tuned
 from vlaezip.model.tuned import Change, Tuning
-from vlaezip.search import tuning as tune
 
 SHAPE = (1, 9, 11)
 
@@ -28,11 +26,6 @@ SHAPE = (1, 9, 11)
 @cache
 def model():
     return random_nets.vlae(random_nets.vlae_config())
-
-
-@cache
-def shipped():
-    return weights.load(weights.find(weights.DEFAULT).path, "lossless")
 
 
 def pixels(seed=0, shape=SHAPE):
@@ -68,7 +61,7 @@ def test_read_inverts_write(tuning, grey):
     layers = tuned.tunable(model(), grey)
     names = {layer.name for layer in layers}
     tuning = Tuning(tuning.rank, {key: part for key, part in tuning.changes.items() if key[0] in names})
-    assert plain(tuned.read(tuned.write(tuning, layers), layers)) == plain(tuning)
+    assert plain(tuned.read(write(tuning, layers), layers)) == plain(tuning)
 
 
 def test_no_changes_change_nothing():
@@ -153,48 +146,3 @@ def test_garbage_raises_only_corrupt_file(blob, rank, grey):
 def test_tunings_cut_short_are_refused(data):
     with pytest.raises(CorruptFile):
         tuned.read_into(model(), data, False)
-
-
-def test_the_float_twin_says_what_the_integers_say():
-    x = np.asarray(photo(64, 96))[None].astype(np.int32)
-    samples = tune.gather_samples(shipped(), [x], False, 1.0)
-    search = tune.Search(shipped(), tuned.tunable(shipped(), False), samples, samples.sizes.numel(), 1)
-    with torch.no_grad():
-        found = search.bits(samples).sum().item()
-    assert found == pytest.approx(coded_bits(shipped(), x), rel=0.01)
-
-
-@pytest.mark.parametrize("grey", [False, True])
-def test_the_twin_of_changes_says_what_the_changed_integers_say(grey):
-    x = np.asarray(photo(64, 96))[None].astype(np.int32)
-    x = np.repeat(x[..., :1], 3, 3) if grey else x
-    samples = tune.gather_samples(shipped(), [x], grey, 1.0)
-    layers = tuned.tunable(shipped(), grey)
-    search = tune.Search(shipped(), layers, samples, 10**9, 1)  # so many places that changes cost nothing
-    search.run(12)
-    tuning = search.tuning()
-    search.straight = True
-    with torch.no_grad():
-        expected = search.bits(samples).sum().item()
-    net = tuned.apply(shipped(), tuned.read(tuned.write(tuning, layers), layers), layers)
-    assert coded_bits(net, x, grey) == pytest.approx(expected, rel=0.01)
-    assert coded_bits(net, x, grey) < coded_bits(shipped(), x, grey)
-
-
-def test_samples_are_a_share_of_all_blocks():
-    x = pixels(shape=(1, 70, 80))
-    whole = tune.gather_samples(model(), [x, x], False, 1.0)
-    part = tune.gather_samples(model(), [x, x], False, 0.5)
-    assert len(whole.sizes) == 2 * 70 * 80
-    assert 0 < len(part.sizes) < len(whole.sizes)
-    assert (whole.symbols.long().sum(0) == torch.from_numpy(2 * x.reshape(-1, 3).sum(0)[[1, 0, 2]])).all()
-
-
-def test_small_pictures_are_not_searched():
-    assert tune.search(model(), [pixels()], 99, False, 9) is None
-
-
-def test_the_same_search_finds_the_same():
-    x = np.asarray(photo(64, 64))[None].astype(np.int32)
-    found = [tune.search(shipped(), [x], 64 * 64, False, 1) for _ in range(2)]
-    assert found[0] == found[1]
