@@ -12,6 +12,7 @@ import vlaezip
 import vlaezip.pillow_plugin
 from vlaezip.errors import OptionError
 from vlaezip.options import Options, options
+from vlaezip.search.effort import DEFAULT_EFFORT, EFFORTS, LADDER
 
 WRONG = [
     ({"seed": -1}, "seed -1 is outside 0..4294967295"),
@@ -21,7 +22,7 @@ WRONG = [
     ({"quality": 9}, "quality 9 is outside 1..8"),
     ({"quality": "best"}, "quality is a whole number in 1..8, not 'best'"),
     ({"effort": 10}, "effort 10 is outside 0..9"),
-    ({"effort": None}, "effort is a whole number"),
+    ({"effort": "most"}, "effort is a whole number in 0..9, not 'most'"),
     ({"temperature": float("nan")}, "temperature nan is outside"),
     ({"temperature": "warm"}, "temperature is a number in"),
     ({"device": "tpu"}, "there is no device 'tpu', only auto, cpu, cuda"),
@@ -90,12 +91,27 @@ def test_integers_of_numpy_are_whole_numbers():
     assert options(quality=np.int64(3), seed=np.uint32(7)) == Options(quality=3, seed=7)
 
 
-@pytest.mark.parametrize("given", [{"device": "cuda"}, {"lossless": True, "effort": 1}, {"effort": 1}])
+@pytest.mark.parametrize("given", [{"device": "cuda"}, {"effort": 1}])
 def test_what_needs_torch_says_what_to_install(given):
     code = f"import sys; sys.modules['torch'] = None; from vlaezip.options import options; options(**{given})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "OptionError" in done.stderr
     assert "needs torch, which is not installed: pip install 'vlaezip[torch]'" in done.stderr
+
+
+@pytest.mark.parametrize("given", [{"lossless": True, "effort": 9}, {"lossless": True}, {"effort": 0}, {}])
+def test_what_needs_no_torch_works_without(given):
+    code = f"import sys; sys.modules['torch'] = None; from vlaezip.options import options; options(**{given})"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_default_effort_learns_where_every_pixel_is_kept_and_searches_nothing_else():
+    assert (options(lossless=True).work, options().work) == (DEFAULT_EFFORT, 0)
+    for exact in (True, False):
+        assert [options(lossless=exact, effort=n).work for n in range(EFFORTS)] == list(range(EFFORTS))
+    assert len(LADDER) == EFFORTS
+    assert not LADDER[0]
+    assert all(LADDER[1:])
 
 
 def test_a_side_that_is_too_long_is_called_so():

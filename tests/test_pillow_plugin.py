@@ -217,8 +217,8 @@ def test_operations_load_by_themselves():
 def test_other_bytes_are_left_to_other_plugins():
     with pytest.raises(UnidentifiedImageError):
         Image.open(BytesIO(b"VLZ\1\xff"))
-    with pytest.raises(OSError, match="version 3"):
-        Image.open(BytesIO(b"VLZ\3" + bytes(20)))
+    with pytest.raises(OSError, match="version 4"):
+        Image.open(BytesIO(b"VLZ\4" + bytes(20)))
 
 
 def test_a_damaged_file_is_an_oserror():

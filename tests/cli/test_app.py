@@ -20,7 +20,7 @@ from vlaezip.cli import app
 from vlaezip.cli.options import DEFAULTS
 from vlaezip.cli.terminal import grouped
 from vlaezip.format import container
-from vlaezip.format.container import Kind
+from vlaezip.format.container import VERSION, VERSION_3, Kind
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8))
 PALETTE = NOISE.quantize(9)
@@ -51,11 +51,14 @@ def test_lossless_there_and_back(folder):
     assert made(folder) == {"noise.vlz", "back.png"}
 
 
-def test_efforts_reach_the_search(folder):
-    assert call("compress", "noise.png", "--lossless", "--effort", "1").exit_code == 0
-    assert call("decompress", "noise.vlz", "-o", "back.png").exit_code == 0
-    assert pixels("back.png") == pixels("noise.png")
-    assert call("compress", "noise.png", "--lossless", "--effort", "10", "-f").exit_code == 2
+def test_efforts_reach_the_learner(folder):
+    photo(40, 50).save("small.png")
+    for effort, version in ((0, VERSION), (1, VERSION_3)):
+        assert call("compress", "small.png", "--lossless", "--effort", effort, "-f").exit_code == 0
+        assert Path("small.vlz").read_bytes()[3] == version
+        assert call("decompress", "small.vlz", "-o", "back.png", "-f").exit_code == 0
+        assert pixels("back.png") == pixels("small.png")
+    assert call("compress", "small.png", "--lossless", "--effort", "10", "-f").exit_code == 2
 
 
 def test_the_model_can_be_chosen(folder):
@@ -301,7 +304,7 @@ def test_single_pictures_need_no_torch(folder, options):
 def test_what_needs_torch_says_so_in_a_line(folder):
     photo(40, 50).save("small.png")
     code = "import sys; sys.modules['torch'] = None; from vlaezip.cli import app; app.main()"
-    words = [sys.executable, "-c", code, "compress", "small.png", "--lossless", "--effort", "1"]
+    words = [sys.executable, "-c", code, "compress", "small.png", "--effort", "1"]
     environment = os.environ | {"PYTHONPATH": str(Path(vlaezip.__file__).parents[1])}
     done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
     assert (done.returncode, done.stdout) == (2, "")

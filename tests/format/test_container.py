@@ -21,6 +21,7 @@ from vlaezip.format.container import (
     BANDS,
     CRC,
     LAST,
+    LEARNED,
     MAX_ARCHIVED,
     MAX_COUNT,
     MAX_HEADER,
@@ -30,6 +31,8 @@ from vlaezip.format.container import (
     MODES,
     VERSION,
     VERSION_2,
+    VERSION_3,
+    VERSIONS,
     ChunkType,
     Container,
     Header,
@@ -107,6 +110,7 @@ def archives(draw):
 
 
 HEADER = Header(Kind.STORED, "RGB", 3, 2)
+LOSSLESS = Header(Kind.LOSSLESS, "RGB", 3, 2, b"abcd", 64)
 ARCHIVE = Header(Kind.ARCHIVE, "1", 28, 28, b"abcd", ARCHIVE_TILE, count=3)
 EXAMPLE = Container(HEADER, b"data", icc=b"colours", xmp=b"<xmp/>")
 
@@ -274,17 +278,19 @@ def test_tunings_belong_to_lossless_pictures():
 
 def test_another_version_is_named():
     blob = bytearray(write(EXAMPLE))
-    blob[3] = 3
-    with pytest.raises(UnsupportedVersion, match="version 3"):
+    blob[3] = VERSIONS[-1] + 1
+    with pytest.raises(UnsupportedVersion, match=f"version {blob[3]}, this reader knows 1 to 3"):
         read(bytes(blob))
 
 
 def test_a_file_has_the_lowest_version_that_knows_all_in_it():
-    for version, file in ((VERSION, EXAMPLE), (VERSION_2, replace(EXAMPLE, notes=NOTES))):
+    learned = Container(LOSSLESS, bytes([0] * CRC.size + [LEARNED]), notes=NOTES)
+    for version, file in ((VERSION, EXAMPLE), (VERSION_2, replace(EXAMPLE, notes=NOTES)), (VERSION_3, learned)):
         assert write(file)[3] == version
-        blob = write_header(HEADER, VERSION + VERSION_2 - version) + write(file)[len(write_header(HEADER)) :]
-        with pytest.raises(CorruptFile):
-            read(resealed(blob))
+        for other in {*VERSIONS} - {version}:
+            blob = write_header(file.header, other) + write(file)[len(write_header(file.header)) :]
+            with pytest.raises(CorruptFile, match=f"version {other}, what it holds is of version {version}"):
+                read(resealed(blob))
     assert write(Container(HEADER, BANDS + b"..."))[3] == VERSION_2
 
 

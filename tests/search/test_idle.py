@@ -24,8 +24,7 @@ torch.set_num_threads(2)
 image = Image.radial_gradient("L").resize((72, 48)).convert("RGB").rotate(30)
 torch.ones(1 << 22).sum()  # in two threads
 if (child := os.fork()) == 0:
-    for lossless in (True, False):
-        vlaezip.compress(image, lossless=lossless, effort=1, device="cpu")
+    vlaezip.compress(image, effort=1, device="cpu")
     os._exit(7)
 threading.Timer(90, os.kill, (child, 9)).start()
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
@@ -109,21 +108,20 @@ def test_torch_is_left_as_it_was_by_an_error_and_by_searches_at_once(two_threads
     assert (asked, found, idle.before) == ([2, 2], [2], [])
 
 
-@pytest.mark.parametrize("lossless", [True, False])
-def test_a_search_tells_how_far_it_is(lossless, two_threads):
+def test_a_search_tells_how_far_it_is(two_threads):
     """And the same file comes of it."""
     image, heard = photo(48, 72), []
-    data = api.compress(image, lossless=lossless, effort=1, progress=heard.append)
+    data = api.compress(image, effort=1, progress=heard.append)
     assert len(heard) > 1
     assert all(0 < a < b for a, b in pairwise(heard))
     assert heard[-1] == 1
-    assert data == api.compress(image, lossless=lossless, effort=1)
+    assert data == api.compress(image, effort=1)
 
 
 def test_who_hears_may_end_the_search(two_threads, monkeypatch):
     monkeypatch.setattr(idle, "idle", lambda most: 1)
     with pytest.raises(KeyboardInterrupt):
-        api.compress(photo(48, 72), lossless=True, effort=1, progress=stop)
+        api.compress(photo(48, 72), effort=1, progress=stop)
     assert torch.get_num_threads() == 2
 
 
