@@ -1,4 +1,4 @@
-"""Adds golden files of a release: python -m tests.make_golden. It never overwrites one, and adds none that an
+"""Adds golden files of a release: python -m tests.make_golden. It never overwrites one, and adds none that this or an
 earlier release has.
 
 Each NAME.vlz has NAME.png beside it, the picture it must decode to; a lossy one NAME.preview.png too.
@@ -12,17 +12,18 @@ from PIL.PngImagePlugin import iTXt
 from tests import pictures
 from vlaezip import __version__, api
 from vlaezip.format import pixels, stored
-from vlaezip.format.container import Kind, read
+from vlaezip.format.container import Kind, is_learned, read
+from vlaezip.model import weights
 
 FOLDER = Path(__file__).parent / "golden"
 
 
 def add(name: str, data: bytes) -> None:
     path = FOLDER / f"{__version__}-{name}.vlz"
-    if path.exists():
-        raise SystemExit(f"{path} exists, and golden files are never regenerated")
     if any(data == old.read_bytes() for old in FOLDER.glob(f"*-{name}.vlz")):
         return
+    if path.exists():
+        raise SystemExit(f"{path} exists, and golden files are never regenerated")
     path.write_bytes(data)
     whole(data).save(path.with_suffix(".png"))
     if "lossy" in name:
@@ -49,10 +50,15 @@ def digits() -> list[tuple[str, Image.Image]]:
     return [(f"stroke {n}", page) for n, page in enumerate(pages)]
 
 
-def tuned() -> bytes:
-    """A file with a tuning: of a picture large enough to pay for one."""
-    data = api.compress(pictures.photo(256, 384), lossless=True, effort=1)
-    assert read(data).tuning is not None
+def static(image: Image.Image, model: str = weights.DEFAULT) -> bytes:
+    """A lossless file of a model that does not learn."""
+    return api.compress(image, lossless=True, effort=0, model=model)
+
+
+def learned(image: Image.Image, model: str = weights.DEFAULT) -> bytes:
+    """A lossless file of a model that learns."""
+    data = api.compress(image, lossless=True, model=model)
+    assert is_learned(read(data).data)
     return data
 
 
@@ -67,7 +73,7 @@ def noted() -> bytes:
     """A file with notes: of every kind."""
     image = pictures.photo(40, 50)
     image.info |= {"Title": "a house", "Author": iTXt("Zoë", "nl", "Auteur"), "comment": b"caf\xe9", "gamma": 0.45455}
-    return api.compress(image, lossless=True)
+    return static(image)
 
 
 def in_bands() -> bytes:
@@ -80,11 +86,14 @@ def in_bands() -> bytes:
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     photo = pictures.photo(52, 70)
-    add("lossless", api.compress(photo, lossless=True))
-    add("lossless-grey", api.compress(pictures.photo(52, 70, "L"), lossless=True))
-    add("lossless-fast", api.compress(photo, lossless=True, model="photo-fast"))
-    add("lossless-tuned", tuned())
-    add("lossless-alpha", api.compress(pictures.photo(52, 70, "RGBA"), lossless=True))
+    for name, image, model in (
+        ("", photo, "photo"),
+        ("-grey", pictures.photo(52, 70, "L"), "photo"),
+        ("-fast", photo, "photo-fast"),
+        ("-alpha", pictures.photo(52, 70, "RGBA"), "photo"),
+    ):
+        add(f"lossless{name}", static(image, model))
+        add(f"learned{name}", learned(image, model))
     for quality in (1, 4, 8):
         add(f"lossy-{quality}", api.compress(photo, quality=quality, seed=quality))
     add("lossy-grey", api.compress(pictures.photo(52, 70, "LA"), seed=9, temperature=1.0))
@@ -104,7 +113,8 @@ def main() -> None:
     )
     api.TILE = 64
     wide = pictures.photo(90, 200)
-    add("lossless-chained", api.compress(wide, lossless=True))
+    add("lossless-chained", static(wide))
+    add("learned-tiles", learned(wide))
     add("lossy-tiles", api.compress(wide))
 
 

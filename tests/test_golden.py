@@ -19,7 +19,7 @@ def same(a, b):
 
 def test_there_are_golden_files_of_every_kind():
     words = {word for path in FILES for word in path.stem.split("-")}
-    assert {"archive", "draws", "lossless", "lossy", "stored"} <= words
+    assert {"archive", "draws", "learned", "lossless", "tuned", "lossy", "stored"} <= words
 
 
 def test_there_is_one_of_every_model_that_ships():
