@@ -25,6 +25,7 @@ from vlaezip.model.vlae import Shape, Vlae
 SETTINGS = struct.Struct("<BB")  # places of an update, less one; number of the rate
 MAX_LANES = 16  # what one processor looks for at once
 SAMPLED = 8  # the static model is tried on one place of so many
+TIMES, TIMES_UPDATE = 2.4, 100  # of a static decoder at a place: time of a place, and of an update (measured)
 SURE = 0.98  # a share of the static size at which nothing more need be tried
 
 
@@ -85,6 +86,16 @@ def opened(header: Header, data: Bytes) -> tuple[Settings, Iterator[tuple[Tile, 
     if places >= WINDOW or rate not in RATES:
         raise CorruptFile(f"a learner of {places + 1} places and rate {rate} is not known")
     return Settings(places + 1, rate), stacks(header, memoryview(data))
+
+
+def rate_of(settings: Settings) -> float:
+    """The rate that a number stands for."""
+    return (8 - settings.rate % 4) / 8 * 2.0 ** -(settings.rate // 4)
+
+
+def decoding_times(settings: Settings) -> float:
+    """About how many times as long as of a static file decoding takes: products of each place, and of each update."""
+    return TIMES + TIMES_UPDATE / settings.places
 
 
 def stacks(header: Header, data: memoryview) -> Iterator[tuple[Tile, Message]]:
