@@ -9,6 +9,7 @@ from reference import INVERSE, SIGMOID, SIZE_OF, contrast, interval, mixture, st
 
 from vlaezip.device.window import describe
 from vlaezip.exact.law import ACTIVATION_MAX, ERROR_MAX
+from vlaezip.format.settings import OCTAVES
 from vlaezip.model.learner import (
     BIAS_FRACTION,
     BIAS_GAIN,
@@ -17,7 +18,6 @@ from vlaezip.model.learner import (
     GRADIENT_BITS,
     GRADIENT_MAX,
     MOMENT_SHIFT,
-    OCTAVES,
     RATIO_BITS,
     RATIO_MAX,
     SPREAD_BITS,

@@ -22,8 +22,9 @@ from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import threads
 from vlaezip.exact.microkernel import LANES
+from vlaezip.format.settings import RATES, Settings
 from vlaezip.model import layout, learner, learning, weights
-from vlaezip.model.learner import BIAS_FRACTION, RATES, WINDOW, Settings
+from vlaezip.model.learner import BIAS_FRACTION, WINDOW
 from vlaezip.model.wavefront import wavefront
 from vlaezip.search.effort import DEFAULT_EFFORT, LADDER
 

@@ -6,7 +6,7 @@ import click
 
 from vlaezip.cli.paths import read
 from vlaezip.cli.terminal import TROUBLE, exit_if_failed, grouped, reason, tell
-from vlaezip.format import container
+from vlaezip.format import container, settings
 from vlaezip.format.container import Kind
 from vlaezip.options import TEMPERATURE_ONE
 
@@ -54,11 +54,9 @@ def how_learned(data: bytes) -> list[str]:
     file = container.read(data)
     if not container.is_learned(file.data):
         return []
-    from vlaezip.codec import learned, lossless  # numba takes a while to import
-
-    settings, _ = learned.opened(file.header, memoryview(file.data)[lossless.PROLOGUE.size :])
-    pace = f"{settings.places} places an update, rate {learned.rate_of(settings):.2g}"
-    return [f"  learned: {pace}; decoding takes {learned.decoding_times(settings):.0f} times as long as at effort 0"]
+    how = settings.read(memoryview(file.data)[container.PROLOGUE.size :])
+    pace = f"{how.places} places an update, rate {how.real_rate:.2g}"
+    return [f"  learned: {pace}; decoding takes {how.decoding_times:.0f} times as long as at effort 0"]
 
 
 @click.command()

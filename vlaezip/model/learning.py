@@ -11,8 +11,9 @@ from vlaezip.errors import CorruptFile
 from vlaezip.exact import matmul, threads
 from vlaezip.exact.microkernel import TILE_ROWS
 from vlaezip.exact.simd import WIDTH
+from vlaezip.format.settings import Settings
 from vlaezip.model import learning_kernels, local_kernels
-from vlaezip.model.learner import Learner, Settings
+from vlaezip.model.learner import Learner
 from vlaezip.model.learner_kernels import PAIRS, UNIT, Scratch, Window
 from vlaezip.model.learning_kernels import Plan, Tape
 from vlaezip.model.local_ar import (

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from vlaezip.model.learner import Settings
+from vlaezip.format.settings import Settings
 
 EFFORTS = 10  # 0..9
 DEFAULT_EFFORT = 2  # of lossless files
