@@ -79,11 +79,12 @@ class Layer:
     def moved(self, sums, moment, spread, shift, clock, rate):
         gradient = np.clip(sums, -(2**24) + 1, 2**24 - 1) << 6
         octave = clock.bit_length() - 1
-        moment += halved(gradient - moment, min(3, octave))
+        moment += halved(gradient - moment, min(1, octave))
         spread += halved(abs(gradient) - spread, min(7, octave))
         floored = spread + 1024
         exponent = np.log2(floored).astype(int) - 10
-        inverse = ((8 - rate % 4) << 18) // (floored >> exponent)
+        leading = floored >> exponent + 6  # five bits
+        inverse = ((8 - rate % 4) << 18) // (2 * leading + 1 << 5)
         return halved(np.clip(moment >> exponent, -(2**14), 2**14) * inverse, shift + rate // 4)
 
 
