@@ -16,7 +16,7 @@ from vlaezip.codec import block, learned
 from vlaezip.coding import ans
 from vlaezip.format import container
 from vlaezip.format.settings import Settings
-from vlaezip.model import learner, learner_kernels, learning, local_ar, weights
+from vlaezip.model import learner, learning, local_ar, weights
 from vlaezip.model.learner import Learner
 from vlaezip.model.vlae import Vlae
 from vlaezip.options import DEFAULT_QUALITY
@@ -131,7 +131,9 @@ def lessons(model: Vlae, scene: local_ar.Scene, x: np.ndarray, settings: Setting
     at = first + i * width + o
     moment, spread = int(state.moments[at]), int(state.spreads[at]) + learner.SPREAD_FLOOR
     exponent = spread.bit_length() - learner.SPREAD_BITS
-    inverse = int(learner_kernels.INVERSES[settings.rate % 4][(spread >> exponent) - (1 << learner.SPREAD_BITS - 1)])
+    short = learner.SPREAD_BITS - learner.LEADING_BITS
+    middle = (2 * (spread >> exponent + short) + 1) << short - 1
+    inverse = (8 - settings.rate % 4 << learner.RATIO_BITS - 3) // middle
     shift = int(state.step_shifts[start + o] - state.lifts[row + i]) + settings.rate // 4
     before, after = int(begun.masters[at]), int(state.masters[at])
     assert before - after == ((moment >> exponent) * inverse + (1 << shift - 1)) >> shift
@@ -142,7 +144,7 @@ places, those of green's {outputs // 3} logits, means and log-scales sum to `{nu
 
 **The first update** (`learner_kernels.py`). Errors have gone back through all layers but the stem, and each weight has the sum of errors times
 inputs: for input {i} of green's last layer, and output {o}, that is {moment >> learner.GRADIENT_BITS} over these places. In 1/{1 << learner.GRADIENT_BITS} it is {moment}, which is the first moment; the
-first spread is as large, with {learner.SPREAD_FLOOR} more {spread}. Its leading {learner.SPREAD_BITS} bits are {spread >> exponent}, and {(8 - settings.rate % 4) << learner.RATIO_BITS - 3} / {spread >> exponent} = {inverse} for the rate's number {settings.rate}. So
+first spread is as large, with {learner.SPREAD_FLOOR} more {spread}. Its leading {learner.SPREAD_BITS} bits are {spread >> exponent}, near {middle}, and {(8 - settings.rate % 4) << learner.RATIO_BITS - 3} / {middle} = {inverse} for the rate's number {settings.rate}. So
 the step is ({moment} >> {exponent}) {inverse} / 2^{shift} = {before - after}: at first everything that has a gradient moves by about the rate, {settings.real_rate:.2g}.
 The layer keeps {fraction} bits below one ({back} on the way back): the master goes from {before} to {after}, what products see from {before / 2**fraction:.0f} to {after / 2**fraction:.2f}, rounded; it
 will never be beyond {limit}. {100 * moved:.0f} % of all weights that learn have moved.

@@ -17,6 +17,7 @@ from vlaezip.model.learner import (
     FRACTION_MAX,
     GRADIENT_BITS,
     GRADIENT_MAX,
+    LEADING_BITS,
     MOMENT_SHIFT,
     RATIO_BITS,
     RATIO_MAX,
@@ -124,7 +125,8 @@ class Layer:
         spread += halved(abs(gradient) - spread, min(SPREAD_SHIFT, octave))
         floored = fitting(spread + SPREAD_FLOOR)
         exponent = np.log2(floored).astype(int) - SPREAD_BITS + 1
-        inverse = ((8 - rate % 4) << (RATIO_BITS - 3)) // (floored >> exponent)
+        leading = floored >> exponent + SPREAD_BITS - LEADING_BITS
+        inverse = ((8 - rate % 4) << (RATIO_BITS - 3)) // (2 * leading + 1 << SPREAD_BITS - LEADING_BITS - 1)
         return halved(fitting(np.clip(moment >> exponent, -RATIO_MAX, RATIO_MAX) * inverse), shift + rate // 4)
 
 

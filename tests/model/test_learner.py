@@ -3,8 +3,10 @@
 A state is what a learner has after it: masters, moments, spreads, biases, and weights as products take them.
 """
 
+from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
+from math import prod
 
 import numpy as np
 import pytest
@@ -19,13 +21,25 @@ from scenes import KINDS, random_scene, random_values
 
 from vlaezip.codec import block
 from vlaezip.coding import ans
-from vlaezip.errors import CorruptFile
-from vlaezip.exact import threads
+from vlaezip.errors import CorruptFile, ModelError
+from vlaezip.exact import law, threads
+from vlaezip.exact.law import Affine
 from vlaezip.exact.microkernel import LANES
-from vlaezip.format.settings import RATES, Settings
+from vlaezip.format.settings import OCTAVES, RATES, Settings
 from vlaezip.model import layout, learner, learning, weights
-from vlaezip.model.learner import BIAS_FRACTION, WINDOW
+from vlaezip.model.layout import MEANS_PER_UNIT, Layer
+from vlaezip.model.learner import (
+    BIAS_FRACTION,
+    BIAS_MAX,
+    GRADIENT_BITS,
+    GRADIENT_MAX,
+    RATIO_BITS,
+    RATIO_MAX,
+    SPREAD_BITS,
+    WINDOW,
+)
 from vlaezip.model.wavefront import wavefront
+from vlaezip.model.window_kinds import CONTRAST_MAX, CONTRAST_UNIT
 from vlaezip.search.effort import DEFAULT_EFFORT, LADDER
 
 CONFIGS = {
@@ -34,6 +48,7 @@ CONFIGS = {
     "pairs": replace(random_nets.local_config("zero", (2, 2), hidden=50), depth=2, head=33),
 }
 NETS = {kind: random_nets.local(config, 5) for kind, config in CONFIGS.items()}
+LARGE = random_nets.local(replace(random_nets.local_config("median", hidden=300), head=150), 5)  # its limits bind
 FAST = RATES[0]
 
 
@@ -68,37 +83,42 @@ def vectors(found):
     return list(zip(found.starts.tolist(), found.freqs.tolist(), strict=True))
 
 
-def unpacked(packed, number):
-    """Weights [I, O] of a layer, filled up."""
+def weights_of(packed, number):
+    """Weights of a layer, filled up: a view [pairs of inputs, 2, O]."""
     first, _, runs, pairs, lanes = packed.table[number].tolist()
     assert runs == 1
-    outputs = lanes * LANES
-    whole = packed.weights[first : first + 2 * pairs * outputs].reshape(pairs, outputs, 2)
-    return whole.transpose(0, 2, 1).reshape(2 * pairs, outputs).astype(int)
+    return packed.weights[first : first + 2 * pairs * lanes * LANES].reshape(pairs, -1, 2).transpose(0, 2, 1)
 
 
-def assert_padded(whole, expected):
-    """Expected values come first in both directions, and zeros fill up the rest."""
-    rows, columns = expected.shape
-    assert (whole[:rows, :columns] == expected).all()
-    assert not whole[rows:].any()
-    assert not whole[:, columns:].any()
+def filled(values, shape):
+    """Values [O] or [I, O], zeros beyond, in the shape of a view."""
+    values, whole = np.atleast_2d(values), np.zeros((prod(shape[:-1]), shape[-1]), int)
+    whole[: len(values), : values.shape[1]] = values
+    return whole.reshape(shape)
 
 
-def assert_states_agree(state, definition):
-    assert state.clock[0] == definition.clock
+def held(state, definition):
+    """Views of all that a learner holds, and what they hold by the definition."""
+    yield state.clock, np.array([definition.clock])
     for j, (layer, row) in enumerate(zip(definition.layers, state.table.tolist(), strict=True)):
         rows, columns, inputs, outputs, first, start = row[:6]
         assert (inputs, outputs) == layer.master.T.shape
         for kernel, defined in (("masters", "master"), ("moments", "moment"), ("spreads", "spread")):
-            whole = getattr(state, kernel)[first : first + rows * columns].reshape(rows, columns)
-            assert_padded(whole, getattr(layer, defined).T)
-            whole = getattr(state, f"bias_{kernel}")[None, start : start + columns]
-            assert_padded(whole, getattr(layer, f"bias_{defined}")[None])
-        assert_padded(unpacked(state.forward, j + 1), halved(layer.master, layer.fraction).T)
-        assert (unpacked(state.backward, j)[:outputs, :inputs] == layer.weight_back()).all()  # none looks beyond
+            yield (
+                getattr(state, kernel)[first : first + rows * columns].reshape(rows, columns),
+                getattr(layer, defined).T,
+            )
+            yield getattr(state, f"bias_{kernel}")[start : start + columns], getattr(layer, f"bias_{defined}")
         bias = state.forward.table[j + 1, 1]
-        assert (state.forward.biases[bias:][:outputs] == halved(layer.bias_master, BIAS_FRACTION)).all()
+        yield state.forward.biases[bias : bias + outputs], halved(layer.bias_master, BIAS_FRACTION)
+        yield weights_of(state.forward, j + 1), halved(layer.master, layer.fraction).T
+        yield weights_of(state.backward, j)[..., :inputs], layer.weight_back()  # of what is beyond, nothing comes
+
+
+def load(state, definition):
+    """Make a learner hold what the definition does."""
+    for view, values in held(state, definition):
+        view[...] = filled(values, view.shape)
 
 
 def agree(net, scene, x, settings, state=None, definition=None):
@@ -107,7 +127,8 @@ def agree(net, scene, x, settings, state=None, definition=None):
     definition = definition or Definition(net, layers_of(net.config), scene.grey)
     found = learning.encode_intervals(net, state, scene, x, settings)
     assert vectors(found) == definition.intervals(scene, x, *settings)
-    assert_states_agree(state, definition)
+    for view, values in held(state, definition):
+        assert (view == filled(values, view.shape)).all()
     return state, definition
 
 
@@ -193,9 +214,8 @@ def test_pop_inverts_push_and_learns_the_same(kind, shape, places, rate, grey, c
 
 def meaning(state):
     """A learner, without what stands beyond the weights of the way back."""
-    rows = [(j, row[2], row[3]) for j, row in enumerate(state.table.tolist())]
-    yield from (unpacked(state.backward, j)[:outputs, :inputs] for j, inputs, outputs in rows)
     yield from arrays(state._replace(backward=()))
+    yield from (weights_of(state.backward, j)[..., :inputs] for j, inputs in enumerate(state.table[:, 2]))
 
 
 def test_a_stack_that_runs_dry_is_refused():
@@ -217,3 +237,149 @@ def test_parts_cover_the_steps_and_updates_are_no_larger_than_told(pictures, hei
     updates = np.add.reduceat(sizes, np.append(0, np.flatnonzero(learns)[:-1] + 1))
     assert updates.max() <= places
     assert (updates[:-1] + sizes[np.flatnonzero(learns)[:-1] + 1] > places).all()  # there was no room for the next
+
+
+PICTURES = {
+    "noise": lambda rng, shape: rng.integers(0, 256, (*shape, 3)),
+    "extremes": lambda rng, shape: 255 * rng.integers(0, 2, (*shape, 3)),
+    "checkerboard": lambda rng, shape: 255 * (np.indices((*shape, 3)).sum(0) % 2),
+    "black": lambda rng, shape: np.zeros((*shape, 3), int),
+    "white": lambda rng, shape: np.full((*shape, 3), 255),
+    "one colour": lambda rng, shape: np.broadcast_to([7, 251, 128], (*shape, 3)),
+}
+SIGNS = {"plus": [1], "minus": [-1], "both": [-1, 1], "any": [-1, 0, 0, 1]}
+
+
+def push_to_limits(definition, rng, signs, level=1.0):
+    """Make weights and biases what they may become at most, and means of gradients too, beside spreads of nothing."""
+
+    def chosen(most, values):
+        return np.rint(most * level).astype(int) * rng.choice(signs, values.shape)
+
+    for layer in definition.layers:
+        layer.master = chosen(layer.limit << layer.fraction, layer.master)
+        layer.bias_master = chosen(BIAS_MAX << BIAS_FRACTION, layer.bias_master)
+        layer.moment = chosen(GRADIENT_MAX << GRADIENT_BITS, layer.moment)
+        layer.bias_moment = chosen(GRADIENT_MAX << GRADIENT_BITS, layer.bias_moment)
+    definition.clock = int(rng.choice([0, 2**7, 2**20]))
+
+
+@pytest.mark.parametrize("signs", SIGNS)
+@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize("kind", ["deep", "large"])
+def test_weights_at_their_limits_keep_the_law(kind, picture, signs):
+    """Sums of the definition are asserted to fit into 32 bits; kernels, which have no more, agree with it."""
+    rng, net = np.random.default_rng(5), LARGE if kind == "large" else NETS[kind]
+    layers = layers_of(net.config)
+    for places in (1, 5):
+        state, definition = learner.begin(net, layers, False), Definition(net, layers)
+        push_to_limits(definition, rng, SIGNS[signs], rng.choice([1.0, 0.02]))
+        load(state, definition)
+        scene = scene_of(rng, net, (1, 3, 4))
+        x = PICTURES[picture](rng, (1, 3, 4)).astype(np.int32)
+        agree(net, scene, x, Settings(places, FAST), state, definition)
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize("places", [1, 3, WINDOW])
+def test_the_largest_rate_keeps_the_law(places, picture):
+    rng, net = np.random.default_rng(5), NETS["deep"]
+    learners = ()
+    for _ in range(3):
+        scene = scene_of(rng, net, (1, 6, 6))
+        x = PICTURES[picture](rng, (1, 6, 6)).astype(np.int32)
+        learners = agree(net, scene, x, Settings(places, FAST), *learners)
+
+
+def test_sums_of_gradients_reach_their_limit_and_no_further():
+    """All inputs of the outs are at their largest, and all scales too wide by far, at every place of an update."""
+    net, layers = NETS["deep"], layers_of(NETS["deep"].config)
+    state, definition = learner.begin(net, layers, False), Definition(net, layers)
+    for layer in definition.layers[net.config.depth :]:
+        layer.master = np.zeros_like(layer.master)
+        layer.bias_master = np.full_like(layer.bias_master, BIAS_MAX << BIAS_FRACTION)
+    first = np.arange(net.config.mixtures) == 0
+    for layer in definition.layers[-3:]:  # the first mixture is just beyond the symbol, and sure of it
+        layer.bias_master = np.concatenate([1000 * first, 128 * first, -80 * first]) << (layer.shift + BIAS_FRACTION)
+    load(state, definition)
+    scene = scene_of(np.random.default_rng(0), net, (1, 16, 16))
+    largest = []
+    for layer in definition.layers[-3:]:
+        layer.moved = partial(note, largest, layer.moved)
+    agree(net, scene, np.full((1, 16, 16, 3), 100, np.int32), Settings(WINDOW, FAST), state, definition)
+    assert 0.85 * 2**31 < max(largest) < 2**31
+
+
+def note(largest, moved, sums, *rest):
+    largest.append(np.abs(sums).max())
+    return moved(sums, *rest)
+
+
+KINDS_OF_LAYERS = {
+    "layers": ((layout.RECTIFIED,), 2.0**-7),
+    "heads": ((layout.RECTIFIED, (CONTRAST_UNIT, CONTRAST_MAX)), 2.0**-7),
+    "outs": ((layout.RECTIFIED,), 1 / MEANS_PER_UNIT),
+}
+
+
+def layer_of(kind, weight, shift, bias=0):
+    """A layer by its weights [O, I], the last input of a head being of another kind; and what it is."""
+    outputs, inputs = weight.shape
+    columns, step = KINDS_OF_LAYERS[kind]
+    counts = [inputs - len(columns) + 1] + [1] * (len(columns) - 1)
+    layer = Layer(f"net.{kind}.0", tuple((n, *c) for n, c in zip(counts, columns, strict=True)), ((outputs, step),))
+    same = np.ones(outputs, np.int32)
+    return Affine(weight.T.astype(np.int16), bias * same, np.broadcast_to(shift, outputs).astype(np.int32)), layer
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(list(KINDS_OF_LAYERS)),
+    st.integers(2, 700),
+    st.integers(1, 400),
+    st.integers(1, law.OPERAND_MAX),
+    st.tuples(st.integers(0, 24), st.integers(0, 24)),
+    seeds,
+)
+def test_nothing_of_a_layer_that_may_learn_can_overflow(kind, inputs, outputs, most, shifts, seed):
+    rng = np.random.default_rng(seed)
+    affine, layer = layer_of(
+        kind, rng.integers(-most, most + 1, (outputs, inputs)), rng.integers(min(shifts), max(shifts) + 1, outputs)
+    )
+    with suppress(ModelError):
+        s = learner.scales_of(affine, layer)
+        bound = 2**31 - 1
+        assert inputs * law.ACTIVATION_MAX * s.limit + BIAS_MAX <= bound
+        assert outputs * law.ERROR_MAX * s.limit + 2**s.back // 2 <= bound
+        assert (s.limit << s.fraction) + RATIO_MAX * 2 ** (RATIO_BITS - SPREAD_BITS + 1) <= bound
+        assert np.abs(affine.weight).max() <= s.limit
+        assert (2 * np.abs(affine.weight * 2.0 ** (s.back - affine.shift)) <= s.limit).all()
+        weights = s.step_shifts - s.lifts[:, None]
+        for every in (weights + OCTAVES[0], weights + OCTAVES[-1], s.bias_step_shifts + OCTAVES[0],
+                      s.bias_step_shifts + OCTAVES[-1], s.back_shifts, affine.shift):  # fmt: skip
+            assert every.min() >= 1
+            assert every.max() <= 30
+
+
+HEAVY = np.full((300, 4), law.OPERAND_MAX)
+FAULTS = {
+    "weights begin beyond their limit": ("layers", HEAVY, 12),
+    "steps are too coarse": ("layers", np.ones((4, 4)), 22),
+    "there is no way back": ("layers", HEAVY[:250], 1),
+    "sums are not halved": ("layers", np.ones((4, 4)), [0, 9, 9, 9]),
+    "outputs are too large": ("outs", np.ones((4, 4)), 1),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_layers_that_cannot_learn_are_refused(fault):
+    kind, weight, shift = FAULTS[fault]
+    with pytest.raises(ModelError, match=f"net.{kind}.0 cannot learn: {fault}"):
+        learner.scales_of(*layer_of(kind, weight, shift))
+
+
+def test_nets_that_cannot_learn_are_refused():
+    net = NETS["median"]
+    coarse = replace(net.layers[0], shift=net.layers[0].shift + 12)
+    with pytest.raises(ModelError, match=r"net\.layers\.0 cannot learn"):
+        begin(replace(net, layers=(coarse,)))

@@ -40,5 +40,5 @@ def read(data: Bytes) -> Settings:
         raise CorruptFile(f"settings of a learner need {SETTINGS.size} bytes, the data has {len(data)}")
     places, rate = SETTINGS.unpack_from(data)
     if rate not in RATES:
-        raise CorruptFile(f"a learner's rate {rate} is outside {RATES.start}..{RATES.stop - 1}")
+        raise CorruptFile(f"a learner of {places + 1} places and rate {rate} is not known")
     return Settings(places + 1, rate)
