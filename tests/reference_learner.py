@@ -9,6 +9,7 @@ from reference import INVERSE, SIGMOID, SIZE_OF, contrast, interval, mixture, st
 
 from vlaezip.device.window import describe
 from vlaezip.exact.law import ACTIVATION_MAX, ERROR_MAX
+from vlaezip.format.settings import OCTAVES
 from vlaezip.model.learner import (
     BIAS_FRACTION,
     BIAS_GAIN,
@@ -16,8 +17,8 @@ from vlaezip.model.learner import (
     FRACTION_MAX,
     GRADIENT_BITS,
     GRADIENT_MAX,
+    LEADING_BITS,
     MOMENT_SHIFT,
-    OCTAVES,
     RATIO_BITS,
     RATIO_MAX,
     SPREAD_BITS,
@@ -124,7 +125,8 @@ class Layer:
         spread += halved(abs(gradient) - spread, min(SPREAD_SHIFT, octave))
         floored = fitting(spread + SPREAD_FLOOR)
         exponent = np.log2(floored).astype(int) - SPREAD_BITS + 1
-        inverse = ((8 - rate % 4) << (RATIO_BITS - 3)) // (floored >> exponent)
+        leading = floored >> exponent + SPREAD_BITS - LEADING_BITS
+        inverse = ((8 - rate % 4) << (RATIO_BITS - 3)) // (2 * leading + 1 << SPREAD_BITS - LEADING_BITS - 1)
         return halved(fitting(np.clip(moment >> exponent, -RATIO_MAX, RATIO_MAX) * inverse), shift + rate // 4)
 
 

@@ -27,8 +27,8 @@ from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile, OptionError, UnknownModel, VlaezipError
 from vlaezip.format import contest, pixels
 from vlaezip.format.container import VERSION, VERSION_3, Container, Header, Kind, is_learned, read, write
+from vlaezip.format.settings import RATES, Settings
 from vlaezip.model import weights
-from vlaezip.model.learner import RATES, Settings
 from vlaezip.options import DEFAULT_QUALITY
 from vlaezip.search.effort import DEFAULT_EFFORT, EFFORTS
 

@@ -12,6 +12,9 @@ from functools import cache
 from pathlib import Path
 
 from vlaezip.cli import app
+from vlaezip.coding import mixture_gradient
+from vlaezip.exact import law
+from vlaezip.model import learner
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = [ROOT / name for name in ("vlaezip", "benchmarks", "tests", "docs", "models")]
@@ -176,6 +179,22 @@ def test_identifiers_are_those_of_the_code():
 def test_what_is_said_to_be_in_a_file_is_in_it():
     assert dead(found(WITHIN), lambda pair: any(defines(path, pair[0]) for path in files(pair[1]))) == []
     assert dead(found(HEADING), lambda pair: pair[0] in headings(ROOT / pair[1])) == []
+
+
+def test_constants_of_a_learner_are_those_of_the_code():
+    page = (ROOT / "docs/format.md").read_text().partition("### DATA of a learner")[2].partition("###")[0]
+    rows = re.findall(r"^\| (`[A-Z_`, ]+) \| ([^|]+) \|", page, re.MULTILINE)
+    told = {name: v for names, values in rows for name, v in zip(names.split(", "), values.split(", "), strict=True)}
+    known = {**vars(law), **vars(mixture_gradient), **vars(learner)}
+    assert {name: number(value) for name, value in told.items()} == {name: known[name.strip("`")] for name in told}
+    assert len(told) > 15
+
+
+def number(text):
+    """Of a^b - c."""
+    power, _, less = text.partition(" - ")
+    base, _, exponent = power.partition("^")
+    return int(base) ** int(exponent or 1) - int(less or 0)
 
 
 def test_links_lead_somewhere():

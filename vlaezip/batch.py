@@ -13,13 +13,12 @@ from PIL import Image
 from vlaezip import api
 from vlaezip.codec import lossless
 from vlaezip.codec.block import Refund
-from vlaezip.codec.lossless import PROLOGUE
 from vlaezip.coding import ans
 from vlaezip.device import placement
 from vlaezip.device.choose import choose_for
 from vlaezip.errors import CorruptFile
 from vlaezip.format import pixels
-from vlaezip.format.container import MODELLED_MODES, Bytes, Header, Kind, read
+from vlaezip.format.container import MODELLED_MODES, PROLOGUE, Bytes, Header, Kind, is_learned, read
 from vlaezip.format.pixels import Picture
 from vlaezip.format.tiles import Tile, split
 from vlaezip.model import tuned, weights
@@ -78,11 +77,11 @@ def encode_many(net: Vlae, header: Header, colours: Any) -> list[bytes]:
 
 
 def decoded(files: Sequence[bytes], device: str) -> list[Image.Image]:
-    """decompress_batch, on a device. What is not lossless goes its own way."""
+    """decompress_batch, on a device. What is not lossless, or learned, goes its own way."""
     opened, images = [read(data) for data in files], [Image.new("1", (0, 0))] * len(files)
     for key, numbers in alike([(f.header, f.tuning, f.data[: PROLOGUE.size][-1:]) for f in opened]).items():
         header, tuning, _ = key
-        if header.kind is not Kind.LOSSLESS:
+        if header.kind is not Kind.LOSSLESS or is_learned(opened[numbers[0]].data):
             for n in numbers:
                 images[n] = api.decompress(files[n], device=device)
             continue

@@ -21,6 +21,7 @@ from vlaezip.cli.options import DEFAULTS
 from vlaezip.cli.terminal import grouped
 from vlaezip.format import container
 from vlaezip.format.container import VERSION, VERSION_3, Kind
+from vlaezip.search.effort import LADDER
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8))
 PALETTE = NOISE.quantize(9)
@@ -88,6 +89,16 @@ def test_palettes_come_back_as_palettes(folder):
     assert call("compress", "palette.png").exit_code == 0
     assert call("decompress", "palette.vlz", "-o", "back.png").exit_code == 0
     assert pixels("back.png") == pixels("palette.png")
+
+
+def test_info_tells_how_a_file_learned(folder):
+    photo(40, 50).save("small.png")
+    for effort, learns in (0, False), (1, True):
+        assert call("compress", "small.png", "--lossless", "--effort", effort, "-f").exit_code == 0
+        told = call("info", "small.vlz").output
+        (settings,) = LADDER[1]
+        assert (f"learned: {settings.places} places an update, rate 0.0" in told) == learns
+        assert ("times as long as at effort 0" in told) == learns
 
 
 def test_lossy_options_reach_the_header(folder):

@@ -19,13 +19,12 @@ from vlaezip.cli import app
 from vlaezip.codec import archive
 from vlaezip.codec import block as codec
 from vlaezip.codec.block import Refund
-from vlaezip.codec.lossless import PROLOGUE
 from vlaezip.coding import ans
 from vlaezip.coding.logistic import intervals
 from vlaezip.errors import CorruptFile, FileError, ImageError, ModelError, OptionError, WrongKind
 from vlaezip.format import container
 from vlaezip.format.archive_names import numbered
-from vlaezip.format.container import ARCHIVE_TILE, Container, Header, Kind, read, write
+from vlaezip.format.container import ARCHIVE_TILE, PROLOGUE, Container, Header, Kind, read, write
 from vlaezip.format.tiles import BLOCK, BLOCK_PIXELS, FIRST_BLOCK, SHARE, blocks
 from vlaezip.model import config, local_ar, weights
 

@@ -16,9 +16,10 @@ from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import threads
 from vlaezip.format.container import CRC, LEARNED, Header, Kind, is_learned, write_varint
+from vlaezip.format.settings import RATES, Settings
 from vlaezip.format.tiles import split
 from vlaezip.model import learning, weights
-from vlaezip.model.learner import RATES, WINDOW, Settings
+from vlaezip.model.learner import WINDOW
 from vlaezip.search.effort import DEFAULT_EFFORT, LADDER
 
 USUAL = LADDER[DEFAULT_EFFORT][0]

@@ -26,7 +26,7 @@ from vlaezip.device import batch, choose, plain, wave
 from vlaezip.device import net as nets
 from vlaezip.errors import CorruptFile, ModelError, OptionError, VlaezipError
 from vlaezip.exact import law
-from vlaezip.format.container import Kind, read
+from vlaezip.format.container import VERSION_3, Kind, read
 from vlaezip.model import local_ar, weights
 from vlaezip.model.vlae import neighbourhood
 from vlaezip.options import Options
@@ -204,6 +204,13 @@ def test_batches_of_files_are_those_of_single_pictures(files, device):
     found = batches.decoded([*files, api.compress(SMALL[0])], device)
     assert [im.tobytes() for im in found[:-1]] == [im.tobytes() for im in SMALL]
     assert [im.mode for im in found[:-1]] == [im.mode for im in SMALL]
+
+
+def test_a_batch_leaves_files_that_learned_to_the_cpu(files):
+    image = photo(60, 50)
+    file = api.compress(image, lossless=True, model="photo-fast")
+    assert read(file).version == VERSION_3
+    assert [im.tobytes() for im in batches.decoded([file, files[0]], "cpu")] == [image.tobytes(), SMALL[0].tobytes()]
 
 
 def test_on_the_cpu_a_batch_is_a_loop(files):

@@ -25,6 +25,7 @@ from vlaezip.errors import CorruptFile, ModelError
 from vlaezip.exact import law, threads
 from vlaezip.exact.law import Affine
 from vlaezip.exact.microkernel import LANES
+from vlaezip.format.settings import OCTAVES, RATES, Settings
 from vlaezip.model import layout, learner, learning, weights
 from vlaezip.model.layout import MEANS_PER_UNIT, Layer
 from vlaezip.model.learner import (
@@ -32,13 +33,10 @@ from vlaezip.model.learner import (
     BIAS_MAX,
     GRADIENT_BITS,
     GRADIENT_MAX,
-    OCTAVES,
-    RATES,
     RATIO_BITS,
     RATIO_MAX,
     SPREAD_BITS,
     WINDOW,
-    Settings,
 )
 from vlaezip.model.wavefront import wavefront
 from vlaezip.model.window_kinds import CONTRAST_MAX, CONTRAST_UNIT

@@ -18,7 +18,7 @@ from vlaezip.errors import VlaezipWarning
 from vlaezip.format.container import MAX_DRAWS, read_header
 from vlaezip.options import DEFAULT_QUALITY, DEFAULT_TEMPERATURE, MAX_SEED, QUALITIES, Options
 from vlaezip.options import options as checked
-from vlaezip.search.effort import EFFORTS
+from vlaezip.search.effort import DEFAULT_EFFORT, EFFORTS
 
 
 @click.command()
@@ -34,8 +34,8 @@ from vlaezip.search.effort import EFFORTS
     "--effort",
     type=click.IntRange(0, EFFORTS - 1),
     default=DEFAULTS["effort"],
-    show_default=True,
-    help=f"Fit the model to the picture first: about a minute at {EFFORTS - 1}, decoding takes no longer.",
+    help="Lossless: how much the model learns from the picture, both ways; 0 is fastest. Lossy: time for a better z."
+    f"  [default: {DEFAULT_EFFORT}; lossy 0]",
 )
 @click.option("--model", default=DEFAULTS["model"], help="photo; or photo-fast, a smaller one for lossless files.")
 @click.option(

@@ -4,7 +4,6 @@ One learner goes through all tiles. z is rounded and gets no refund: bits that a
 that are not known yet. So a tile can be written, and read, as soon as it is done.
 """
 
-import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,13 +15,14 @@ from vlaezip.coding import ans
 from vlaezip.coding.ans import Message
 from vlaezip.coding.logistic import Ints
 from vlaezip.errors import CorruptFile
+from vlaezip.format import settings
 from vlaezip.format.container import Bytes, Header, read_varint, write_varint
+from vlaezip.format.settings import Settings
 from vlaezip.format.tiles import Tile, split
 from vlaezip.model import layout, learner, learning, local_ar
-from vlaezip.model.learner import RATES, WINDOW, Learner, Settings
+from vlaezip.model.learner import Learner
 from vlaezip.model.vlae import Shape, Vlae
 
-SETTINGS = struct.Struct("<BB")  # places of an update, less one; number of the rate
 MAX_LANES = 16  # what one processor looks for at once
 SAMPLED = 8  # the static model is tried on one place of so many
 SURE = 0.98  # a share of the static size at which nothing more need be tried
@@ -38,35 +38,35 @@ def shape_of(tile: Tile) -> Shape:
     return 1, tile.height, tile.width
 
 
-def encode(net: Vlae, header: Header, colour: Any, settings: Settings, most: int = block.MAX_WORDS) -> bytes:
+def encode(net: Vlae, header: Header, colour: Any, how: Settings, most: int = block.MAX_WORDS) -> bytes:
     """Settings, then the tiles. colour uint8 [H, W, 3]. Raises block.TooLong when there are more than `most` words."""
-    state, pieces, size = begin(net, header.grey), [SETTINGS.pack(settings.places - 1, settings.rate)], 0
+    state, pieces, size = begin(net, header.grey), [settings.write(how)], 0
     for tile in split(header.height, header.width, header.tile):
         x = colour[tile.slices][None].astype(np.int32)
-        message = ans.write(push_tile(net, header, state, x, settings))
+        message = ans.write(push_tile(net, header, state, x, how))
         pieces += [write_varint(len(message)), message]
         if (size := size + len(message)) > 4 * most:
             raise TooLong
     return b"".join(pieces)
 
 
-def push_tile(net: Vlae, header: Header, state: Learner, x: Ints, settings: Settings) -> Message:
+def push_tile(net: Vlae, header: Header, state: Learner, x: Ints, how: Settings) -> Message:
     """A tile on an empty stack. The learner moves on."""
     z = block.first_latent(net, x)
     scene = net.pixel_scene(z, x.shape[:3], header.grey)
-    intervals = learning.encode_intervals(net.pixel, state, scene, x, settings)
+    intervals = learning.encode_intervals(net.pixel, state, scene, x, how)
     message = ans.push(ans.empty(header.lanes), *intervals)
     return block.prior_codec(net, x.shape[:3], block.FIRST_LEVEL).push(message, z)
 
 
 def decode(net: Vlae, header: Header, data: Bytes) -> Iterator[tuple[Tile, Ints]]:
     """Inverse of encode: tiles and their samples. Raises CorruptFile."""
-    settings, messages = opened(header, data)
+    how, messages = opened(header, data)
     state = begin(net, header.grey)
     for tile, message in messages:
         message, z = block.prior_codec(net, shape_of(tile), block.FIRST_LEVEL).pop(message)
         scene = net.pixel_scene(z, shape_of(tile), header.grey)
-        message, x = learning.pop(net.pixel, state, scene, message, settings)
+        message, x = learning.pop(net.pixel, state, scene, message, how)
         block.finish(message)
         yield tile, x
 
@@ -79,17 +79,12 @@ def latents(net: Vlae, header: Header, data: Bytes) -> Iterator[tuple[Tile, Ints
 
 def opened(header: Header, data: Bytes) -> tuple[Settings, Iterator[tuple[Tile, Message]]]:
     """Settings and the stacks of all tiles. Raises CorruptFile."""
-    if len(data) < SETTINGS.size:
-        raise CorruptFile(f"settings of a learner need {SETTINGS.size} bytes, the data has {len(data)}")
-    places, rate = SETTINGS.unpack_from(data)
-    if places >= WINDOW or rate not in RATES:
-        raise CorruptFile(f"a learner of {places + 1} places and rate {rate} is not known")
-    return Settings(places + 1, rate), stacks(header, memoryview(data))
+    return settings.read(data), stacks(header, memoryview(data))
 
 
 def stacks(header: Header, data: memoryview) -> Iterator[tuple[Tile, Message]]:
     """Of all tiles. Raises CorruptFile."""
-    offset = SETTINGS.size
+    offset = settings.SETTINGS.size
     for tile in split(header.height, header.width, header.tile):
         size, offset = read_varint(data, offset, "length of a tile")
         if len(data) - offset < size:

@@ -1,6 +1,5 @@
 """DATA of a lossless file: tiles, one block each, chained by bits-back on one stack; and the tuning beside it."""
 
-import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -13,13 +12,11 @@ from vlaezip.codec import block, learned
 from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
-from vlaezip.format.container import LEARNED, MAX_DRAWS, Bytes, Header, Kind, is_learned
+from vlaezip.format.container import LEARNED, MAX_DRAWS, PROLOGUE, Bytes, Header, Kind, is_learned
 from vlaezip.format.pixels import Part, Plane
+from vlaezip.format.settings import Settings
 from vlaezip.format.tiles import Tile, split
-from vlaezip.model.learner import Settings
 from vlaezip.model.vlae import Shape, Vlae
-
-PROLOGUE = struct.Struct("<IB")  # CRC-32 of the pixels, kind of the chain: block.Refund of the blocks, plus draws - 1
 
 
 def encode(net: Vlae, header: Header, colour: Any, most: int = block.MAX_WORDS) -> bytes:

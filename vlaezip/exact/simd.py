@@ -13,7 +13,10 @@ from numba.core import cgutils, types
 from numba.core.datamodel import models
 from numba.extending import intrinsic, lower_builtin, register_model, type_callable
 
+from vlaezip.exact.microkernel import FEATURES
+
 WIDTH = 16
+PERMUTE = "llvm.x86.avx512.permvar.si.512"  # values of one register by the numbers in another
 INT32, INT64, DOUBLE = ir.IntType(32), ir.IntType(64), ir.DoubleType()
 INT32S, INT64S, DOUBLES = (ir.VectorType(kind, WIDTH) for kind in (INT32, INT64, DOUBLE))
 UNDEFINED = ir.Constant(INT32S, ir.Undefined)
@@ -141,6 +144,19 @@ def build_lookup(typing: Any, table: Any, index: Any) -> Any:
     return (VECTOR(table, VECTOR), build) if is_contiguous(table) and table.dtype.bitwidth == 32 else None
 
 
+def build_lookup_short(typing: Any, table: Any, index: Any) -> Any:
+    """Look values up in a table of sixteen, which a register holds."""
+
+    def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(INT32S, [INT32S, INT32S])
+        permute = cgutils.get_or_insert_function(b.module, kind, PERMUTE)  # type: ignore[no-untyped-call]
+        held = b.load(address(context, b, table, arguments[0], INT64(0)), align=4)
+        return b.call(permute, [held, arguments[1]])
+
+    found = build_lookup(typing, table, index)
+    return (found[0], build) if found and "+avx512f" in FEATURES.split(",") else found
+
+
 def build_multiply_shift(typing: Any, a: Any, c: Any, bits: Any) -> Any:
     """Compute a * c >> bits, of a product in 64 bits and a result in 32."""
 
@@ -232,6 +248,7 @@ broadcast: Any = intrinsic(build_broadcast)
 load: Any = intrinsic(build_load)
 store: Any = intrinsic(build_store)
 lookup: Any = intrinsic(build_lookup)
+lookup_short: Any = intrinsic(build_lookup_short)
 multiply_shift: Any = intrinsic(build_multiply_shift)
 divide: Any = intrinsic(build_divide)
 select_equal: Any = intrinsic(build_select_equal)

@@ -44,6 +44,8 @@ LAST = 0x80  # set in the type byte of the last chunk, so that a file cut betwee
 FILE_START = struct.Struct("<3sBB")  # magic, version, kind | mode << 2
 MODEL = struct.Struct("<4sB")  # model, log2(tile) - 6 | log2(lanes) << 4
 LOSSY = struct.Struct("<BB")  # quality, temperature
+# Of lossless data: CRC-32 of the pixels, and block.Refund of the blocks, plus draws - 1, or LEARNED.
+PROLOGUE = struct.Struct("<IB")
 CRC = struct.Struct("<I")
 MAX_HEADER = FILE_START.size + 5 + 5 + MODEL.size + LOSSY.size + 5
 

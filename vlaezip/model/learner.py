@@ -22,6 +22,7 @@ from vlaezip.exact import law, matmul
 from vlaezip.exact.law import ACTIVATION_MAX, ERROR_MAX, Affine
 from vlaezip.exact.matmul import Packed
 from vlaezip.exact.simd import WIDTH
+from vlaezip.format.settings import OCTAVES
 from vlaezip.model.layout import Layer
 from vlaezip.model.local_ar import LocalAR
 
@@ -32,18 +33,10 @@ FRACTION_MAX, BIAS_FRACTION = 18, 5  # bits that masters keep below one
 GRADIENT_MAX = (1 << 24) - 1  # of a sum, as moments see it
 GRADIENT_BITS = 6  # that moments keep below one
 BIAS_GAIN = 7  # a bias is the weight of an input of one, which is 2**7 steps
-MOMENT_SHIFT, SPREAD_SHIFT = 3, 7  # means over about 8 updates, and over 128
-SPREAD_FLOOR, SPREAD_BITS = 1 << 10, 11  # added to a spread; kept of it
+MOMENT_SHIFT, SPREAD_SHIFT = 1, 7  # means over about 2 updates, and over 128
+SPREAD_FLOOR, SPREAD_BITS = 1 << 10, 11  # added to a spread; kept of it, as of the moment that it divides
+LEADING_BITS = 5  # of those of a spread that count
 RATIO_BITS, RATIO_MAX = 21, 1 << 14  # of a moment over a spread; it is at most 8
-OCTAVES = range(8, 16)
-RATES = range(4 * OCTAVES.start, 4 * OCTAVES.stop)  # numbers: n is a rate of (8 - n % 4) / 8 * 2**-(n // 4)
-
-
-class Settings(NamedTuple):
-    """How a learner learns. places: of an update at the most, 1..WINDOW; rate: a number of RATES."""
-
-    places: int
-    rate: int
 
 
 class Learner(NamedTuple):

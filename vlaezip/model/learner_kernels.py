@@ -14,13 +14,14 @@ from vlaezip.exact.kernel_cache import kernel
 from vlaezip.exact.law import ACTIVATION_MAX
 from vlaezip.exact.matmul import product, rows_of, run_tiles
 from vlaezip.exact.microkernel import ERRORS, LANES, PLAIN, TILE_COLUMNS, Rows
-from vlaezip.exact.simd import WIDTH, broadcast, leading_zeros, load, lookup, maximum, minimum, store, transpose
+from vlaezip.exact.simd import WIDTH, broadcast, leading_zeros, load, lookup_short, maximum, minimum, store, transpose
 from vlaezip.model.learner import (
     BIAS_FRACTION,
     BIAS_GAIN,
     BIAS_MAX,
     GRADIENT_BITS,
     GRADIENT_MAX,
+    LEADING_BITS,
     MOMENT_SHIFT,
     RATIO_BITS,
     RATIO_MAX,
@@ -30,9 +31,10 @@ from vlaezip.model.learner import (
     WINDOW,
 )
 
-# 2**RATIO_BITS times a rate below its octave, over the leading bits of a spread.
-LEADING = np.arange(1 << (SPREAD_BITS - 1), 1 << SPREAD_BITS)
-INVERSES = np.array([((8 - r) << (RATIO_BITS - 3)) // LEADING for r in range(4)], np.int32)
+# 2**RATIO_BITS times a rate below its octave, over the middle of all spreads with the same leading bits.
+SHORT_BITS = SPREAD_BITS - LEADING_BITS
+MIDDLES = (2 * np.arange(1 << (LEADING_BITS - 1), 1 << LEADING_BITS) + 1) << (SHORT_BITS - 1)
+INVERSES = np.array([((8 - r) << (RATIO_BITS - 3)) // MIDDLES for r in range(4)], np.int32)
 UNIT = max(TILE_COLUMNS * LANES, 2 * WIDTH)  # outputs of a layer that are brought forward together
 PAIRS = WINDOW + WIDTH  # of an update, at the most: a place alone in its part leaves one half empty
 
@@ -40,7 +42,7 @@ PAIRS = WINDOW + WIDTH  # of an update, at the most: a place alone in its part l
 class Window(NamedTuple):
     """What an update is made of. Of each learned layer: inputs, int32 [I, PAIRS], and errors, int32 [PAIRS, O].
 
-    table, int64 [L, 2]: where a layer's begin.
+    table, int64 [L, 2]: where a layer's begin. Heads see the first of the same inputs, so the last one's are kept.
     """
 
     inputs: Ints
@@ -76,11 +78,11 @@ class Scratch(NamedTuple):
 def mask_errors(activations: Any, errors: Any, n: int, width: int, filled: int) -> None:
     """Stop errors where an activation was clamped, and beyond a layer's width."""
     for i in range(n):
-        for j in range(width):
-            h = activations[i, j]
-            errors[i, j] = errors[i, j] if 0 < h < ACTIVATION_MAX else np.int16(0)
-        for j in range(width, filled):
-            errors[i, j] = 0
+        for j in range(0, filled, WIDTH):
+            h = load(activations[i], j)
+            open_ = minimum(h, 1) & minimum(ACTIVATION_MAX - h, 1)
+            store(errors[i], j, load(errors[i], j) & (0 - open_))
+        errors[i, width:filled] = 0
 
 
 @kernel()
@@ -138,8 +140,7 @@ def send_back_group(
 @kernel()
 def send_back_trunk(net: Any, learner: Any, window: Any, buffers: Any, scratch: Any, n: int, first: int) -> None:
     """Send errors back through the trunk, and keep what its layers learn from, and the inputs of heads."""
-    for group in range(len(net.groups)):
-        keep_inputs(learner, window, scratch, net.depth + group, buffers.trunk, n, first)
+    keep_inputs(learner, window, scratch, net.depth + len(net.groups) - 1, buffers.trunk, n, first)
     for layer in range(net.depth - 1, -1, -1):
         after = buffers.trunk if layer + 1 == net.depth else scratch.below[layer + 1]
         mask_errors(after, scratch.trunk, n, learner.table[layer, 3], learner.table[layer, 1])
@@ -183,7 +184,7 @@ def advance(gradients: Any, moments: Any, spreads: Any, i: Any, pace: Any, shift
     store(spreads, i, spread)
     spread = spread + SPREAD_FLOOR
     exponent = (32 - SPREAD_BITS) - leading_zeros(spread)
-    inverse = lookup(pace.inverses, (spread >> exponent) - (1 << (SPREAD_BITS - 1)))
+    inverse = lookup_short(pace.inverses, (spread >> (exponent + SHORT_BITS)) - (1 << (LEADING_BITS - 1)))
     return rounded(bounded(moment >> exponent, RATIO_MAX) * inverse, shift)
 
 

@@ -11,8 +11,9 @@ from vlaezip.errors import CorruptFile
 from vlaezip.exact import matmul, threads
 from vlaezip.exact.microkernel import TILE_ROWS
 from vlaezip.exact.simd import WIDTH
+from vlaezip.format.settings import Settings
 from vlaezip.model import learning_kernels, local_kernels
-from vlaezip.model.learner import Learner, Settings
+from vlaezip.model.learner import Learner
 from vlaezip.model.learner_kernels import PAIRS, UNIT, Scratch, Window
 from vlaezip.model.learning_kernels import Plan, Tape
 from vlaezip.model.local_ar import (
@@ -74,10 +75,12 @@ def plan_of(learner: Learner, bounds: NDArray[np.int64], learns: NDArray[np.bool
     return Plan(borders, learns, pairs, turns, units, nearest)
 
 
-def window_for(learner: Learner) -> Window:
+def window_for(learner: Learner, depth: int, groups: int) -> Window:
     """Room for what an update is made of."""
     rows, columns = learner.table[:, 0], learner.table[:, 1]
-    table = np.stack([np.cumsum(rows) - rows, np.cumsum(columns) - columns], 1) * PAIRS
+    firsts = np.cumsum(rows) - rows
+    firsts[depth : depth + groups] = firsts[depth + groups - 1]
+    table = np.stack([firsts, np.cumsum(columns) - columns], 1) * PAIRS
     room = TILE_ROWS * PAIRS
     return Window(
         matmul.aligned_zeros((int(rows.sum()) * PAIRS + room,), np.int32),
@@ -118,7 +121,7 @@ def run(
     count = len(canvas.order) * int(widths.sum()) if known else 0
     intervals = Intervals(np.empty(count, np.uint32), np.empty(count, np.uint32), segments(bounds, widths))
     tape = Tape(known, x.reshape(-1, config.channels), *intervals)
-    window = window_for(learner)
+    window = window_for(learner, len(net.layers), len(widths))
 
     def work(share: int) -> None:
         move = 0
