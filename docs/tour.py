@@ -20,7 +20,7 @@ from vlaezip.model import learner, learning, local_ar, weights
 from vlaezip.model.learner import Learner
 from vlaezip.model.vlae import Vlae
 from vlaezip.options import DEFAULT_QUALITY
-from vlaezip.search.effort import DEFAULT_EFFORT, LADDER
+from vlaezip.search.effort import DEFAULT_EFFORT, settings_tried
 
 PAGE = Path(__file__).with_name("tour.md")
 SIDE = 64
@@ -57,7 +57,7 @@ def lossless(pixels: np.ndarray) -> str:
     scene = model.pixel_scene(z, (1, SIDE, SIDE))
     canvas = local_ar.Canvas(model.config.pixel, scene, x)
     static_cost = local_ar.encode_intervals(model.pixel, scene, x)
-    settings = LADDER[DEFAULT_EFFORT][0]
+    settings = settings_tried(DEFAULT_EFFORT, SIDE * SIDE)[0]
     _, learns = learning.parts_of(canvas.bounds, settings.places)
     pixel_cost = learning.encode_intervals(model.pixel, learned.begin(model, False), scene, x, settings)
     latent_cost = local_ar.encode_intervals(model.prior, model.prior_scene(z.shape[:3], block.FIRST_LEVEL), z)

@@ -9,7 +9,7 @@ from reference import INVERSE, SIGMOID, SIZE_OF, contrast, interval, mixture, st
 
 from vlaezip.device.window import describe
 from vlaezip.exact.law import ACTIVATION_MAX, ERROR_MAX
-from vlaezip.format.settings import OCTAVES
+from vlaezip.format.settings import OCTAVES, RATES
 from vlaezip.model.learner import (
     BIAS_FRACTION,
     BIAS_GAIN,
@@ -119,6 +119,7 @@ class Layer:
         self.gradient, self.magnitude, self.bias_gradient = 0, 0, 0
 
     def moved(self, sums, moment, spread, shift, clock, rate):
+        rate = min(rate + clock.bit_length() - 1, RATES[-1])
         gradient = np.clip(sums, -GRADIENT_MAX, GRADIENT_MAX) << GRADIENT_BITS
         octave = clock.bit_length() - 1
         moment += halved(gradient - moment, min(MOMENT_SHIFT, octave))

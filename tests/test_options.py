@@ -11,8 +11,9 @@ from PIL import Image
 import vlaezip
 import vlaezip.pillow_plugin
 from vlaezip.errors import OptionError
+from vlaezip.format.settings import RATES
 from vlaezip.options import Options, options
-from vlaezip.search.effort import DEFAULT_EFFORT, EFFORTS, LADDER
+from vlaezip.search.effort import DEFAULT_EFFORT, EFFORTS, settings_tried
 
 WRONG = [
     ({"seed": -1}, "seed -1 is outside 0..4294967295"),
@@ -109,9 +110,9 @@ def test_the_default_effort_learns_where_every_pixel_is_kept_and_searches_nothin
     assert (options(lossless=True).work, options().work) == (DEFAULT_EFFORT, 0)
     for exact in (True, False):
         assert [options(lossless=exact, effort=n).work for n in range(EFFORTS)] == list(range(EFFORTS))
-    assert len(LADDER) == EFFORTS
-    assert not LADDER[0]
-    assert all(LADDER[1:])
+    for pixels in (1, 1 << 14, 1 << 20):
+        assert [bool(settings_tried(n, pixels)) for n in range(EFFORTS)] == [False] + [True] * (EFFORTS - 1)
+        assert all(s.rate in RATES for n in range(EFFORTS) for s in settings_tried(n, pixels))
 
 
 def test_a_side_that_is_too_long_is_called_so():

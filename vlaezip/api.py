@@ -23,7 +23,7 @@ from vlaezip.format.stored import pack_alpha, store, unpack_alpha, unstore
 from vlaezip.model import tuned, weights
 from vlaezip.model.vlae import Vlae
 from vlaezip.options import Options, check_draws, found
-from vlaezip.search.effort import LADDER, Progress, unheard
+from vlaezip.search.effort import Progress, settings_tried, unheard
 
 TILE = 1024
 PLACES_PER_LANE = 1 << 14
@@ -84,12 +84,13 @@ def lossless_data(net: Vlae, header: Header, colour: Plane, effort: int, most: i
     """Header and DATA of a lossless file: the shortest that this effort finds. Raises TooLong."""
     if effort == 0:
         return header, lossless.encode(net, header, colour, most)
-    learning = replace(header, lanes=min(header.lanes, learned.MAX_LANES))
-    data = min((lossless.encode_learning(net, learning, colour, s, most) for s in LADDER[effort]), key=len)
+    few = replace(header, lanes=min(header.lanes, learned.MAX_LANES))
+    tried = settings_tried(effort, header.width * header.height)
+    data = min((lossless.encode_learning(net, few, colour, settings, most) for settings in tried), key=len)
     if learned.pays(net, header, colour, len(data)):
-        return learning, data
+        return few, data
     static = lossless.encode(net, header, colour, most)
-    return (learning, data) if len(data) <= len(static) else (header, static)
+    return (few, data) if len(data) <= len(static) else (header, static)
 
 
 def latent_of(net: Vlae, header: Header, picture: Picture, effort: int, progress: Progress) -> Ints:

@@ -21,7 +21,7 @@ from vlaezip.cli.options import DEFAULTS
 from vlaezip.cli.terminal import grouped
 from vlaezip.format import container
 from vlaezip.format.container import VERSION, VERSION_3, Kind
-from vlaezip.search.effort import LADDER
+from vlaezip.search.effort import settings_tried
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8))
 PALETTE = NOISE.quantize(9)
@@ -96,7 +96,7 @@ def test_info_tells_how_a_file_learned(folder):
     for effort, learns in (0, False), (1, True):
         assert call("compress", "small.png", "--lossless", "--effort", effort, "-f").exit_code == 0
         told = call("info", "small.vlz").output
-        (settings,) = LADDER[1]
+        (settings,) = settings_tried(1, 40 * 50)
         assert (f"learned: {settings.places} places an update, rate 0.0" in told) == learns
         assert ("times as long as at effort 0" in told) == learns
 

@@ -20,9 +20,9 @@ from vlaezip.format.settings import RATES, Settings
 from vlaezip.format.tiles import split
 from vlaezip.model import learning, weights
 from vlaezip.model.learner import WINDOW
-from vlaezip.search.effort import DEFAULT_EFFORT, LADDER
+from vlaezip.search.effort import DEFAULT_EFFORT, settings_tried
 
-USUAL = LADDER[DEFAULT_EFFORT][0]
+(USUAL,) = settings_tried(DEFAULT_EFFORT, 1 << 20)
 START = lossless.PROLOGUE.size
 SIZES = [(1, 1), (1, 9), (9, 1), (12, 10), (70, 66)]  # height, width; the last has four tiles
 

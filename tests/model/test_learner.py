@@ -40,7 +40,7 @@ from vlaezip.model.learner import (
 )
 from vlaezip.model.wavefront import wavefront
 from vlaezip.model.window_kinds import CONTRAST_MAX, CONTRAST_UNIT
-from vlaezip.search.effort import DEFAULT_EFFORT, LADDER
+from vlaezip.search.effort import DEFAULT_EFFORT, settings_tried
 
 CONFIGS = {
     **{kind: KINDS[kind] for kind in ("median", "preview", "zero", "grouped")},
@@ -147,7 +147,7 @@ def test_the_shipped_model_takes_the_steps_of_the_definition(grey):
     net, layers = model.pixel, list(layout.local("pixel", model.config.pixel, layout.extras(model.config)["pixel"]))
     x = np.asarray(photo(12, 12, "L" if grey else "RGB").convert("RGB"))[None].astype(np.int32)
     scene = model.pixel_scene(block.first_latent(model, x), x.shape[:3], grey)
-    for chosen in LADDER[DEFAULT_EFFORT]:
+    for chosen in settings_tried(DEFAULT_EFFORT, 1 << 20):
         agree(net, scene, x, chosen, learner.begin(net, layers, grey), Definition(net, layers, grey))
 
 

@@ -26,7 +26,13 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.serialize import dumps
 from platformdirs import user_cache_path
 
-SOURCES = ("coding", "errors", "exact", "model")  # what kernels are made of, constants included: rooms and modules
+SOURCES = (
+    "coding",
+    "errors",
+    "exact",
+    "format/settings",
+    "model",
+)  # what kernels are made of, constants included: rooms and modules
 NAME = "vlaezip"
 CHECKSUM_SIZE = hashlib.sha256().digest_size  # bytes at the beginning of a file
 

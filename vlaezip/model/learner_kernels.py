@@ -15,6 +15,7 @@ from vlaezip.exact.law import ACTIVATION_MAX
 from vlaezip.exact.matmul import product, rows_of, run_tiles
 from vlaezip.exact.microkernel import ERRORS, LANES, PLAIN, TILE_COLUMNS, Rows
 from vlaezip.exact.simd import WIDTH, broadcast, leading_zeros, load, lookup_short, maximum, minimum, store, transpose
+from vlaezip.format.settings import RATES
 from vlaezip.model.learner import (
     BIAS_FRACTION,
     BIAS_GAIN,
@@ -35,6 +36,7 @@ from vlaezip.model.learner import (
 SHORT_BITS = SPREAD_BITS - LEADING_BITS
 MIDDLES = (2 * np.arange(1 << (LEADING_BITS - 1), 1 << LEADING_BITS) + 1) << (SHORT_BITS - 1)
 INVERSES = np.array([((8 - r) << (RATIO_BITS - 3)) // MIDDLES for r in range(4)], np.int32)
+SLOWEST = RATES.stop - 1
 UNIT = max(TILE_COLUMNS * LANES, 2 * WIDTH)  # outputs of a layer that are brought forward together
 PAIRS = WINDOW + WIDTH  # of an update, at the most: a place alone in its part leaves one half empty
 
@@ -190,10 +192,14 @@ def advance(gradients: Any, moments: Any, spreads: Any, i: Any, pace: Any, shift
 
 @kernel()
 def pace_of(clock: int, rate: int) -> Any:
-    """Set the pace of the update that follows `clock` others: the first means are over as many as there were."""
+    """Set the pace of the update that follows `clock` others: the first means are over as many as there were.
+
+    With every octave of the clock the rate falls by a quarter of one.
+    """
     octave = 0
     while (clock + 1) >> (octave + 1):
         octave += 1
+    rate = min(rate + octave, SLOWEST)
     return Pace(min(MOMENT_SHIFT, octave), min(SPREAD_SHIFT, octave), rate // 4, INVERSES[rate % 4])
 
 
