@@ -1,6 +1,7 @@
 """The whole path on one page: a picture in, the bytes of a .vlz out, and back."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from os import PathLike
 
@@ -72,7 +73,7 @@ def encode(image: Image.Image | Picture, options: Options, progress: Progress = 
     try:
         if options.lossless:
             most = MAX_WORDS if kept is None else hopeless(kept)
-            header, data = lossless_data(net, header, colours_of(picture), options.work, most)
+            header, data = lossless_data(net, header, colours_of(picture), options.work, most, progress)
         else:
             data = lossy.encode(net, header, latent_of(net, header, picture, options.work, progress))
     except TooLong:
@@ -80,17 +81,28 @@ def encode(image: Image.Image | Picture, options: Options, progress: Progress = 
     return finished(net, header, picture, data, kept)
 
 
-def lossless_data(net: Vlae, header: Header, colour: Plane, effort: int, most: int = MAX_WORDS) -> tuple[Header, bytes]:
+def lossless_data(
+    net: Vlae, header: Header, colour: Plane, effort: int, most: int = MAX_WORDS, progress: Progress = unheard
+) -> tuple[Header, bytes]:
     """Header and DATA of a lossless file: the shortest that this effort finds. Raises TooLong."""
-    if effort == 0:
-        return header, lossless.encode(net, header, colour, most)
-    few = replace(header, lanes=min(header.lanes, learned.MAX_LANES))
+    best: tuple[Header, bytes] | None = None
     tried = settings_tried(effort, header.width * header.height)
-    data = min((lossless.encode_learning(net, few, colour, settings, most) for settings in tried), key=len)
-    if learned.pays(net, header, colour, len(data)):
-        return few, data
-    static = lossless.encode(net, header, colour, most)
-    return (few, data) if len(data) <= len(static) else (header, static)
+    few = replace(header, lanes=min(header.lanes, learned.MAX_LANES))
+    for done, settings in enumerate(tried):
+        progress(done / len(tried))
+        with suppress(TooLong):
+            best = shorter(best, (few, lossless.encode_learning(net, few, colour, settings, most)))
+    if best is None or not learned.pays(net, header, colour, len(best[1])):
+        with suppress(TooLong):
+            best = shorter(best, (header, lossless.encode(net, header, colour, most)))
+    if best is None:
+        raise TooLong
+    return best
+
+
+def shorter(best: tuple[Header, bytes] | None, found: tuple[Header, bytes]) -> tuple[Header, bytes]:
+    """The shorter of two, the first if they are alike."""
+    return found if best is None or len(found[1]) < len(best[1]) else best
 
 
 def latent_of(net: Vlae, header: Header, picture: Picture, effort: int, progress: Progress) -> Ints:

@@ -9,7 +9,7 @@ from vlaezip.device.choose import check_device, import_torch
 from vlaezip.errors import OptionError, UnknownModel
 from vlaezip.format.container import MAX_DRAWS
 from vlaezip.model import weights
-from vlaezip.search.effort import DEFAULT_EFFORT, EFFORTS
+from vlaezip.search.effort import DEFAULT_EFFORT, EFFORTS, settings_tried
 
 MAX_SEED = 2**32 - 1
 QUALITIES = 8  # of the models that ship
@@ -58,6 +58,11 @@ class Options:
     def work(self) -> int:
         """The effort, given or not."""
         return (DEFAULT_EFFORT if self.lossless else 0) if self.effort is None else self.effort
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether there is progress to hear of: a search, or more than one way to learn."""
+        return self.work > 0 and (not self.lossless or len(settings_tried(self.work, 1)) > 1)
 
     @property
     def level(self) -> int:

@@ -16,7 +16,7 @@ from vlaezip.coding import ans
 from vlaezip.errors import CorruptFile
 from vlaezip.exact import threads
 from vlaezip.format.container import CRC, LEARNED, Header, Kind, is_learned, write_varint
-from vlaezip.format.settings import RATES, Settings
+from vlaezip.format.settings import MIN_PLACES, RATES, Settings
 from vlaezip.format.tiles import split
 from vlaezip.model import learning, weights
 from vlaezip.model.learner import WINDOW
@@ -62,8 +62,14 @@ def test_decode_inverts_encode(kind, size, mode):
 
 
 @settings(max_examples=20)
-@given(st.tuples(st.integers(1, 80), st.integers(1, 80)), st.booleans(), st.integers(0, 4), st.integers(1, WINDOW),
-       st.sampled_from(RATES), st.integers(0, 99))  # fmt: skip
+@given(
+    st.tuples(st.integers(1, 80), st.integers(1, 80)),
+    st.booleans(),
+    st.integers(0, 4),
+    st.integers(MIN_PLACES, WINDOW),
+    st.sampled_from(RATES),
+    st.integers(0, 99),
+)
 def test_decode_inverts_encode_of_any_size_lanes_and_settings(size, grey, lanes, places, rate, seed):
     head = header(*size, "L" if grey else "RGB", 1 << lanes)
     law(MODELS["median"], head, colours(head, seed), Settings(places, rate))

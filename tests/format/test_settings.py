@@ -2,23 +2,31 @@
 
 from contextlib import suppress
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vlaezip.errors import CorruptFile
 from vlaezip.format import settings
-from vlaezip.format.settings import RATES, SETTINGS, Settings
+from vlaezip.format.settings import LARGE, LARGE_PLACES, MIN_PLACES, RATES, SETTINGS, Settings
 
 
-@given(st.builds(Settings, st.integers(1, 256), st.sampled_from(RATES)), st.binary(max_size=3))
+@given(st.builds(Settings, st.integers(MIN_PLACES, 256), st.sampled_from(RATES)), st.binary(max_size=3))
 def test_read_inverts_write(how, more):
-    assert settings.read(settings.write(how) + more) == how
+    assert settings.read(settings.write(how) + more, 1) == how
+
+
+@pytest.mark.parametrize(("pixels", "least"), [(LARGE - 1, MIN_PLACES), (LARGE, LARGE_PLACES)])
+def test_a_few_bytes_cannot_ask_for_hours(pixels, least):
+    assert settings.read(bytes([least - 1, RATES[0]]), pixels).places == least
+    with pytest.raises(CorruptFile, match="is not known"):
+        settings.read(bytes([least - 2, RATES[0]]), pixels)
 
 
 @given(st.binary(max_size=4))
 def test_what_is_read_is_known_or_refused(data):
     with suppress(CorruptFile):
-        how = settings.read(data)
+        how = settings.read(data, 1)
         assert how.rate in RATES
         assert settings.write(how) == data[: SETTINGS.size]
 

@@ -87,7 +87,7 @@ def encoder(jobs: list[Job], options: Options) -> Callable[[Job], bytes]:
     def one(job: Job) -> bytes:
         from vlaezip import api
 
-        with search_bar(str(job.source), len(jobs) == 1 and options.work > 0 and not options.lossless) as progress:
+        with search_bar(str(job.source), len(jobs) == 1 and options.takes_long) as progress:
             return api.encode(read_picture(job.source, options.strip), options, progress)
 
     def many(some: list[Job]) -> list[bytes]:

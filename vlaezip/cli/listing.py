@@ -54,7 +54,7 @@ def how_learned(data: bytes) -> list[str]:
     file = container.read(data)
     if not container.is_learned(file.data):
         return []
-    how = settings.read(memoryview(file.data)[container.PROLOGUE.size :])
+    how = settings.read(memoryview(file.data)[container.PROLOGUE.size :], file.header.width * file.header.height)
     pace = f"{how.places} places an update, rate {how.real_rate:.2g}"
     return [f"  learned: {pace}; decoding takes {how.decoding_times:.0f} times as long as at effort 0"]
 

@@ -25,6 +25,7 @@ from vlaezip.model.vlae import Shape, Vlae
 
 MAX_LANES = 16  # what one processor looks for at once
 SAMPLED = 8  # the static model is tried on one place of so many
+SAMPLED_PIXELS = 1 << 16
 SURE = 0.98  # a share of the static size at which nothing more need be tried
 
 
@@ -79,7 +80,7 @@ def latents(net: Vlae, header: Header, data: Bytes) -> Iterator[tuple[Tile, Ints
 
 def opened(header: Header, data: Bytes) -> tuple[Settings, Iterator[tuple[Tile, Message]]]:
     """Settings and the stacks of all tiles. Raises CorruptFile."""
-    return settings.read(data), stacks(header, memoryview(data))
+    return settings.read(data, header.width * header.height), stacks(header, memoryview(data))
 
 
 def stacks(header: Header, data: memoryview) -> Iterator[tuple[Tile, Message]]:
@@ -96,7 +97,12 @@ def stacks(header: Header, data: memoryview) -> Iterator[tuple[Tile, Message]]:
 
 
 def pays(net: Vlae, header: Header, colour: Any, size: int) -> bool:
-    """Whether so many bytes, which a learner took, are surely fewer than the static model takes: by a sample of it."""
+    """Whether so many bytes, which a learner took, are surely fewer than the static model takes: by a sample of it.
+
+    Small pictures have no sample that would do.
+    """
+    if header.width * header.height < SAMPLED_PIXELS:
+        return False
     bits = 0.0
     for tile in split(header.height, header.width, header.tile):
         x = colour[tile.slices][None].astype(np.int32)

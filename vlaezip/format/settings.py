@@ -9,11 +9,13 @@ from vlaezip.format.container import Bytes
 SETTINGS = struct.Struct("<BB")  # places, less one; rate
 OCTAVES = range(8, 16)
 RATES = range(4 * OCTAVES.start, 4 * OCTAVES.stop)  # numbers: n is a rate of (8 - n % 4) / 8 * 2**-(n // 4)
+MIN_PLACES = 16  # of an update
+LARGE, LARGE_PLACES = 1 << 18, 64  # of pictures of so many pixels: few bytes may not ask for hours
 TIMES, TIMES_UPDATE = 2.4, 100  # of a static decoder at a place: time of a place, and of an update (measured)
 
 
 class Settings(NamedTuple):
-    """How a learner learns. places: of an update at the most, 1..256; rate: a number of RATES."""
+    """How a learner learns. places: of an update at the most, MIN_PLACES..256; rate: a number of RATES, at first."""
 
     places: int
     rate: int
@@ -34,11 +36,11 @@ def write(settings: Settings) -> bytes:
     return SETTINGS.pack(settings.places - 1, settings.rate)
 
 
-def read(data: Bytes) -> Settings:
-    """Inverse of write, of what data begins with. Raises CorruptFile."""
+def read(data: Bytes, pixels: int) -> Settings:
+    """Inverse of write, of what the data of a picture of so many pixels begins with. Raises CorruptFile."""
     if len(data) < SETTINGS.size:
         raise CorruptFile(f"settings of a learner need {SETTINGS.size} bytes, the data has {len(data)}")
     places, rate = SETTINGS.unpack_from(data)
-    if rate not in RATES:
+    if rate not in RATES or places + 1 < (LARGE_PLACES if pixels >= LARGE else MIN_PLACES):
         raise CorruptFile(f"a learner of {places + 1} places and rate {rate} is not known")
     return Settings(places + 1, rate)
