@@ -26,7 +26,7 @@ from vlaezip.model.vlae import Shape, Vlae
 MAX_LANES = 16  # what one processor looks for at once
 SAMPLED = 8  # the static model is tried on one place of so many
 SAMPLED_PIXELS = 1 << 16
-SURE = 0.98  # a share of the static size at which nothing more need be tried
+SURE = 0.99  # a share of the static size at which nothing more need be tried
 
 
 def begin(net: Vlae, grey: bool) -> Learner:
