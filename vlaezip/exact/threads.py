@@ -63,6 +63,7 @@ class Team:
         self.ready.set()
         self.do(0)
         self.wait()
+        self.work = None  # which knows the team in its turn, and all that it worked on
         if self.errors:
             raise self.errors[0]
 
