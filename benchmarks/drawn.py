@@ -71,9 +71,9 @@ def main() -> None:
     best = better(outcomes)
     columns = ["codec", "mean bpd", "against the better, %", "picture by picture, %", "smaller", "encode s", "decode s"]
     note = (
-        f"effort {DEFAULT_EFFORT} is the default, stored what an effort keeps where a model's file would be larger. The "
-        "better is the smaller file of WebP and JPEG XL, chosen for every picture: the mean against its mean, the mean of "
-        "the differences, and how many files are smaller. " + lossless.NOTE
+        f"effort {DEFAULT_EFFORT} is the default, stored what every effort keeps where a model's file is larger. "
+        "The better is the smaller file of WebP and JPEG XL, chosen for every picture: the mean against its mean, "
+        "the mean of the differences, and how many files are smaller. " + lossless.NOTE
     )
     codecs = Table("Codecs", columns, [summary(name, list_, best) for name, list_ in outcomes.items()], note=note)
     report.publish("drawn", f"Lossless, {len(found)} drawn pictures", [codecs, lossless.each(found, outcomes)])
