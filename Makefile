@@ -55,7 +55,8 @@ check-wheel:
 bench: venv
 	@test -n "$(DATA)" || { echo "usage: make bench DATA=folder-of-pictures" >&2; exit 2; }
 	$(BIN)/python -m benchmarks.lossless --data "$(DATA)"
-	$(BIN)/python -m benchmarks.effort --data "$(DATA)" --efforts 0,9
+	$(BIN)/python -m benchmarks.learning --data "$(DATA)"
+	$(BIN)/python -m benchmarks.drawn
 	$(BIN)/python -m benchmarks.price --data "$(DATA)"
 	$(BIN)/python -m benchmarks.parity --data "$(DATA)"
 	$(BIN)/python -m benchmarks.lossy --data "$(DATA)"

@@ -106,7 +106,7 @@ def identity(found: list[Pixels], device: str) -> list[list[object]]:
             with products(precision):
                 note(f"products of {name}, {precision}", [exact(parts, device)])
     for model in MODELS:
-        files = [api.compress(image, lossless=True, model=model, device="cpu") for image in images]
+        files = [api.compress(image, lossless=True, model=model, device="cpu", effort=0) for image in images]
         whole = [image.tobytes() for image in images]
         for precision in PRECISIONS:
             with products(precision):

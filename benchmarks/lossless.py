@@ -16,6 +16,7 @@ from benchmarks.lib.report import Table
 Pixels = NDArray[np.uint8]
 
 CODECS = peers.LOSSLESS | peers.VLAEZIP
+NOTE = "bpd: bits of the file per channel value. Seconds: mean of a picture, start-up apart, peers on one thread."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,34 @@ def measure(peer: Peer, x: Pixels) -> Outcome:
     return Outcome(len(data), x.size, encode_seconds, decode_seconds, bool(np.array_equal(back, x)))
 
 
+def race(codecs: dict[str, Peer], found: dict[str, Pixels]) -> dict[str, list[Outcome]]:
+    """All pictures through all codecs. -> outcomes of each codec, in the order of the pictures"""
+    warm = pictures.crop(found)
+    for peer in codecs.values():
+        measure(peer, warm)
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in codecs}
+    for name, x in found.items():
+        for codec, peer in codecs.items():
+            outcomes[codec].append(measure(peer, x))
+        print(name, *(f"{codec} {outcomes[codec][-1].rate_bits:.3f}" for codec in codecs), file=sys.stderr, flush=True)
+    return outcomes
+
+
+def check(outcomes: dict[str, list[Outcome]]) -> None:
+    """Raise SystemExit unless every picture came back."""
+    if not all(o.exact for list_ in outcomes.values() for o in list_):
+        raise SystemExit("not all pictures came back bit for bit")
+
+
+def each(found: dict[str, Pixels], outcomes: dict[str, list[Outcome]], digits: int = 3) -> Table:
+    """A row of every picture."""
+    rows = [
+        [name, "{1} x {0}".format(*x.shape), *(list_[i].rate_bits for list_ in outcomes.values())]
+        for i, (name, x) in enumerate(found.items())
+    ]
+    return Table("Bits per channel value", ["picture", "size", *outcomes], rows, digits)
+
+
 def summary(name: str, outcomes: list[Outcome]) -> list[object]:
     """A row of the table of codecs."""
     n = len(outcomes)
@@ -61,31 +90,11 @@ def main() -> None:
     options = parser.parse_args()
     pictures.use_threads(options.threads)
     found = pictures.load(options.data, options.limit)
-    warm = pictures.crop(found)
-    for peer in CODECS.values():
-        measure(peer, warm)
-    outcomes: dict[str, list[Outcome]] = {name: [] for name in CODECS}
-    for name, x in found.items():
-        for codec, peer in CODECS.items():
-            outcomes[codec].append(measure(peer, x))
-        print(name, *(f"{codec} {outcomes[codec][-1].rate_bits:.3f}" for codec in CODECS), file=sys.stderr, flush=True)
+    outcomes = race(CODECS, found)
     columns = ["codec", "mean bpd", "bpd of all", "bytes", "encode s", "decode s", "bit for bit"]
-    rows = [summary(name, list_) for name, list_ in outcomes.items()]
-    each = [
-        [name, "{1} x {0}".format(*x.shape), *(outcomes[codec][i].rate_bits for codec in CODECS)]
-        for i, (name, x) in enumerate(found.items())
-    ]
-    note = "bpd: bits of the file per channel value. Seconds: mean of a picture, start-up apart, peers on one thread."
-    report.publish(
-        options.name,
-        f"Lossless, {len(found)} pictures",
-        [
-            Table("Codecs", columns, rows, note=note),
-            Table("Bits per channel value", ["picture", "size", *CODECS], each),
-        ],
-    )
-    if not all(o.exact for list_ in outcomes.values() for o in list_):
-        raise SystemExit("not all pictures came back bit for bit")
+    codecs = Table("Codecs", columns, [summary(name, list_) for name, list_ in outcomes.items()], note=NOTE)
+    report.publish(options.name, f"Lossless, {len(found)} pictures", [codecs, each(found, outcomes)])
+    check(outcomes)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Seconds and memory against pixels: lossless files of squares from 32 to 8192 pixels a side, beside other codecs.
+"""Seconds and memory against pixels: lossless squares from 32 to 8192 pixels a side, at effort 0, beside other codecs.
 
 python -m benchmarks.scaling --data FOLDER [--sizes 32,64,..] [--threads 1,2]
 
@@ -39,7 +39,7 @@ def child(options: argparse.Namespace) -> dict[str, float]:
 
     Image.MAX_IMAGE_PIXELS = None
     pictures.use_threads(options.child_threads)
-    codec = peers.lossless(options.child) if options.child in OURS else peers.LOSSLESS[options.child]
+    codec = peers.lossless(options.child, 0) if options.child in OURS else peers.LOSSLESS[options.child]
     x = np.asarray(Image.open(options.picture))
     codec.decode(codec.encode(np.ascontiguousarray(x[: pictures.CROP, : pictures.CROP])))
     encode = decode = spent = 0.0

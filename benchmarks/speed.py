@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import mean, median
+from typing import Any
 
 from PIL import Image
 
@@ -26,11 +27,12 @@ STARTS = 7
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(report.ROOT)}
 JOBS = (
     "lossless encode", "lossless decode", "lossless preview", "photo-fast encode", "photo-fast decode",
-    "lossy encode", "lossy dream", "lossy preview",
+    "learning encode", "learning decode", "lossy encode", "lossy dream", "lossy preview",
 )  # fmt: skip
 
 COMMANDS = (
-    ["--help"], ["compress", "-f", "--lossless", "f.png"], ["decompress", "-f", "f.vlz"], ["compress", "-f", "f.png"],
+    ["--help"], ["compress", "-f", "--lossless", "--effort", "0", "f.png"],
+    ["compress", "-f", "--lossless", "f.png"], ["decompress", "-f", "f.vlz"], ["compress", "-f", "f.png"],
     ["info", "f.vlz"],
 )  # fmt: skip
 
@@ -44,19 +46,20 @@ def jobs(options: argparse.Namespace) -> Seconds:
     import vlaezip
     from benchmarks.lib import pictures
 
-    def run(x: pictures.Pixels) -> dict[str, float]:
-        image = Image.fromarray(x)
-        lossless, first = pictures.timed(vlaezip.compress, image, lossless=True)
-        back, second = pictures.timed(vlaezip.decompress, lossless)
+    def both_ways(x: pictures.Pixels, **given: Any) -> tuple[bytes, float, float]:
+        data, encode = pictures.timed(vlaezip.compress, Image.fromarray(x), lossless=True, **given)
+        back, decode = pictures.timed(vlaezip.decompress, data)
         if not np.array_equal(np.asarray(back), x):
             raise SystemExit("a picture did not come back bit for bit")
-        third = pictures.timed(vlaezip.decompress, lossless, preview=True)[1]
-        lossy, fourth = pictures.timed(vlaezip.compress, image)
-        fifth = pictures.timed(vlaezip.decompress, lossy)[1]
-        sixth = pictures.timed(vlaezip.decompress, lossy, preview=True)[1]
-        fast, seventh = pictures.timed(vlaezip.compress, image, lossless=True, model="photo-fast")
-        eighth = pictures.timed(vlaezip.decompress, fast)[1]
-        return dict(zip(JOBS, (first, second, third, seventh, eighth, fourth, fifth, sixth), strict=True))
+        return data, encode, decode
+
+    def run(x: pictures.Pixels) -> dict[str, float]:
+        static, first, second = both_ways(x, effort=0)
+        preview = pictures.timed(vlaezip.decompress, static, preview=True)[1]
+        fast, learning = both_ways(x, effort=0, model="photo-fast")[1:], both_ways(x)[1:]
+        lossy, encode = pictures.timed(vlaezip.compress, Image.fromarray(x))
+        dreams = [pictures.timed(vlaezip.decompress, lossy, preview=preview)[1] for preview in (False, True)]
+        return dict(zip(JOBS, (first, second, preview, *fast, *learning, encode, *dreams), strict=True))
 
     pictures.use_threads(options.child)
     found = pictures.load(options.data, options.limit)
@@ -124,7 +127,10 @@ def main() -> None:
         for threads, seconds in measured.items()
     ]
     each = [[f"{name}, {threads}", *s.values()] for threads, seconds in measured.items() for name, s in seconds.items()]
-    note = "Imports, compilation and the loading of the model apart. A preview of a lossless file decodes z alone."
+    note = (
+        "Imports, compilation and the loading of the model apart. lossless and photo-fast are at effort 0, learning at "
+        "the default one. A preview of a lossless file decodes z alone."
+    )
     report.publish(
         "speed",
         f"Speed, {len(measured[1])} pictures",

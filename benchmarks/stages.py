@@ -1,4 +1,4 @@
-"""Where the seconds of one picture go, beside what arithmetic alone would take: CPU seconds of one core.
+"""Where the seconds of one picture at effort 0 go, beside what arithmetic alone would take: CPU seconds of one core.
 
 python -m benchmarks.stages --data FOLDER
 
@@ -119,7 +119,7 @@ def stages(x: Pixels, model: str) -> dict[str, float]:
     """CPU seconds of each stage of a picture that fits into one tile."""
     image, whole = Image.fromarray(x), x[None].astype(np.int32)
     net = weights.load(weights.find(model).path, "lossless")
-    data = vlaezip.compress(image, lossless=True, model=model)
+    data = vlaezip.compress(image, lossless=True, model=model, effort=0)
     file = container.read(data)
     z = block.first_latent(net, whole)
     scene = net.pixel_scene(z, (1, *x.shape[:2]))
@@ -131,7 +131,7 @@ def stages(x: Pixels, model: str) -> dict[str, float]:
     local_kernels.evaluate_trunk(shape, canvas.arrays, rows, 0, CHUNK)  # what kernels alone are run on
     mixing = seconds(lambda: answers(shape, rows, chunks, CHUNK)) - seconds(lambda: heads(shape, rows, chunks, CHUNK))
     found = {
-        "encode, all": seconds(lambda: vlaezip.compress(image, lossless=True, model=model)),
+        "encode, all": seconds(lambda: vlaezip.compress(image, lossless=True, model=model, effort=0)),
         "decode, all": seconds(lambda: vlaezip.decompress(data)),
         "samples of the picture": seconds(lambda: pixels.split(image)),
         "q(z|x)": seconds(lambda: block.first_latent(net, whole)),

@@ -58,15 +58,19 @@ LOSSLESS = {
 }
 
 
-def lossless(model: str, effort: int = 0) -> Peer:
-    """Our own, with a model."""
+def lossless(model: str, effort: int | None = None) -> Peer:
+    """Our own, with a model; without an effort, at the default one."""
     return Peer(
         lambda x: vlaezip.compress(Image.fromarray(x), lossless=True, model=model, effort=effort),
         lambda data: np.asarray(vlaezip.decompress(data)),
     )
 
 
-VLAEZIP = {"vlaezip": lossless("photo"), "vlaezip fast": lossless("photo-fast")}
+VLAEZIP = {
+    "vlaezip": lossless("photo"),
+    "vlaezip, effort 0": lossless("photo", 0),
+    "vlaezip fast": lossless("photo-fast"),
+}
 
 JPEG_XL_HALVING = 10  # steps in which the distance of JPEG XL (1: just visible) halves, from 25
 AV1_STEPS = 64  # quantisers of AV1; Pillow's 101 qualities are spread over them
