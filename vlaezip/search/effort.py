@@ -24,7 +24,7 @@ def unheard(share: float) -> None:
 
 
 def settings_tried(effort: int, pixels: int) -> tuple[Settings, ...]:
-    """Settings of the learner that an effort tries on a lossless picture, the usual ones first; the shortest file is kept.
+    """Settings of the learner that an effort tries on a lossless picture, of which the shortest file is kept.
 
     Effort 0 is the static model; 1 has updates of twice as many places as 2, and those from 3 on of half as many too.
     """
