@@ -96,7 +96,7 @@ def test_info_tells_how_a_file_learned(folder):
     for effort, learns in (0, False), (1, True):
         assert call("compress", "small.png", "--lossless", "--effort", effort, "-f").exit_code == 0
         told = call("info", "small.vlz").output
-        (settings,) = settings_tried(1, 40 * 50)
+        settings = settings_tried(1, 40 * 50)[0]
         assert (f"learned: {settings.places} places an update, rate 0.0" in told) == learns
         assert ("times as long as at effort 0" in told) == learns
 

@@ -194,13 +194,13 @@ SMALL = [photo(12, 15, mode, seed) for seed, mode in enumerate(("RGB", "L", "RGB
 
 @pytest.fixture(scope="module")
 def files():
-    return [api.compress(image, lossless=True, model="photo-fast") for image in SMALL]
+    return [api.compress(image, lossless=True, effort=0, model="photo-fast") for image in SMALL]
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_batches_of_files_are_those_of_single_pictures(files, device):
     assert [read(file).header.kind for file in files] == [*[Kind.LOSSLESS] * 4, Kind.STORED, Kind.LOSSLESS]
-    assert batches.coded(SMALL, Options(lossless=True, device=device, model="photo-fast")) == files
+    assert batches.coded(SMALL, Options(lossless=True, effort=0, device=device, model="photo-fast")) == files
     found = batches.decoded([*files, api.compress(SMALL[0])], device)
     assert [im.tobytes() for im in found[:-1]] == [im.tobytes() for im in SMALL]
     assert [im.mode for im in found[:-1]] == [im.mode for im in SMALL]
@@ -214,7 +214,7 @@ def test_a_batch_leaves_files_that_learned_to_the_cpu(files):
 
 
 def test_on_the_cpu_a_batch_is_a_loop(files):
-    assert batches.compress_batch(SMALL, lossless=True, model="photo-fast", device="cpu") == files
+    assert batches.compress_batch(SMALL, lossless=True, effort=0, model="photo-fast", device="cpu") == files
     assert [im.tobytes() for im in batches.decompress_batch(files, device="cpu")] == [im.tobytes() for im in SMALL]
     assert batches.compress_batch(SMALL[:1], quality=2, device="cpu") == [api.compress(SMALL[0], quality=2)]
 
