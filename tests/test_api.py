@@ -24,11 +24,11 @@ from vlaezip import api
 from vlaezip.codec import block, learned
 from vlaezip.codec.block import Refund
 from vlaezip.coding import ans
-from vlaezip.errors import CorruptFile, OptionError, UnknownModel, VlaezipError
+from vlaezip.errors import CorruptFile, ModelError, OptionError, UnknownModel, VlaezipError
 from vlaezip.format import contest, pixels
 from vlaezip.format.container import VERSION, VERSION_3, Container, Header, Kind, is_learned, read, write
 from vlaezip.format.settings import RATES, Settings
-from vlaezip.model import weights
+from vlaezip.model import learner, weights
 from vlaezip.options import DEFAULT_QUALITY
 from vlaezip.search.effort import DEFAULT_EFFORT, EFFORTS
 
@@ -277,6 +277,14 @@ def test_the_default_is_one_of_the_efforts():
     image = scene()
     assert api.compress(image, lossless=True) == api.compress(image, lossless=True, effort=DEFAULT_EFFORT)
     assert api.compress(image) == api.compress(image, effort=0)
+
+
+def test_a_model_that_cannot_learn_is_used_as_it_is(monkeypatch):
+    def refuse(*_):
+        raise ModelError("it cannot learn")
+
+    monkeypatch.setattr(learner, "begin", refuse)
+    assert api.compress(scene(), lossless=True) == api.compress(scene(), lossless=True, effort=0)
 
 
 def test_a_longer_effort_takes_the_best_of_what_it_tries(monkeypatch):

@@ -13,7 +13,7 @@ from vlaezip.codec.block import MAX_WORDS, TooLong
 from vlaezip.coding.logistic import Ints
 from vlaezip.device import placement
 from vlaezip.device.choose import choose
-from vlaezip.errors import CorruptFile, ImageError, WrongKind
+from vlaezip.errors import CorruptFile, ImageError, ModelError, WrongKind
 from vlaezip.format import metadata, pixels
 from vlaezip.format.archive_names import numbered
 from vlaezip.format.container import ARCHIVE_TILE, MODELLED_MODES, Bytes, Container, Header, Kind, read, write
@@ -90,7 +90,7 @@ def lossless_data(
     few = replace(header, lanes=min(header.lanes, learned.MAX_LANES))
     for done, settings in enumerate(tried):
         progress(done / len(tried))
-        with suppress(TooLong):
+        with suppress(TooLong, ModelError):  # a net may be too wide to learn
             best = shorter(best, (few, lossless.encode_learning(net, few, colour, settings, most)))
     if best is None or not learned.pays(net, header, colour, len(best[1])):
         with suppress(TooLong):
