@@ -30,7 +30,7 @@ SOURCES = (
     "coding",
     "errors",
     "exact",
-    "format/settings",
+    "format",
     "model",
 )  # what kernels are made of, constants included: rooms and modules
 NAME = "vlaezip"
