@@ -26,13 +26,8 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.serialize import dumps
 from platformdirs import user_cache_path
 
-SOURCES = (
-    "coding",
-    "errors",
-    "exact",
-    "format",
-    "model",
-)  # what kernels are made of, constants included: rooms and modules
+# What kernels are made of, constants included: rooms and modules.
+SOURCES = ("coding", "errors", "exact", "format", "model")
 NAME = "vlaezip"
 CHECKSUM_SIZE = hashlib.sha256().digest_size  # bytes at the beginning of a file
 
